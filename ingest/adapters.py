@@ -1,0 +1,174 @@
+"""What an adapter is, and the register they enter by name.
+
+A new make is one module in `ingest/doors`, `ingest/events` or `ingest/instagram`: a subclass of `Adapter` under
+`@register`. Nothing else changes; the packages import all their modules, so a file that is there is known.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ingest.catalogue import Arrival, Receipt
+from ingest.config import Configuration, Source
+from ingest.contracts import FAMILIES
+from ingest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ingest.http import Session
+
+
+class Options(BaseModel):
+    """Base of an adapter's options: what a source's `options` may say. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One record, or the whole blob, that could not be read.
+
+    Attributes:
+        pointer: where it stands in the bytes, so that a person finds it. Never its content: that may be personal.
+        reason: short code, such as `letters_in_count`.
+        message: what is wrong, in words, without personal data.
+        next_action: what to do.
+        scope: `record` or `blob`.
+    """
+
+    pointer: str
+    reason: str
+    message: str
+    next_action: str
+    scope: str = "record"
+
+
+@dataclass
+class Parsed:
+    """What one blob says: rows per lake table (dicts or a frame with the contract's columns), and rejects."""
+
+    rows: dict[str, Sequence[Mapping[str, Any]] | pd.DataFrame] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FetchContext:
+    """All a fetcher may know of the world.
+
+    Attributes:
+        source: the configured source.
+        options: its options, checked.
+        session: the HTTP session, with its guards and retries.
+        now: the moment this poll counts as, aware; fetchers must not look at a clock.
+        latest: the newest good receipt for an origin, for conditional requests and cursors.
+        configuration: the library's description.
+    """
+
+    source: Source
+    options: Any
+    session: Session
+    now: datetime
+    latest: Callable[[str], Receipt | None]
+    configuration: Configuration
+
+
+class Adapter:
+    """One make or system: how to ask it, and how to read what it says.
+
+    Subclasses set the class variables and write `parse`; those that can be asked write `fetch` as well.
+
+    Attributes:
+        name: what `adapter:` in a source says.
+        family: the lake family it writes.
+        version: raise it whenever the same bytes would give other rows; everything is then read again.
+        tables: the lake tables it writes.
+        options: the model of the source's options.
+        polls: whether the source can be asked; then `fetch` is written.
+        reads_moments: whether equal bytes at two times are two observations (a snapshot), not one told twice.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    version: ClassVar[int]
+    tables: ClassVar[tuple[str, ...]]
+    options: ClassVar[type[Options]] = Options
+    polls: ClassVar[bool] = False
+    reads_moments: ClassVar[bool] = False
+
+    def parse(self, body: bytes, receipt: Receipt, source: Source, options: Any) -> Parsed:
+        """Read landed bytes. Pure: no clock, no network, no files, no randomness.
+
+        Raises:
+            UnreadableBody: the bytes are not in the source's format at all; becomes one reject of scope `blob`.
+        """
+        raise NotImplementedError
+
+    def fetch(self, context: FetchContext) -> Iterator[Arrival]:
+        """Ask the source, yielding every answer before asking the next: each is landed at once.
+
+        Raises:
+            TransientFailure, PermanentFailure: recorded as a failed receipt; what was yielded stays.
+        """
+        raise NotImplementedError
+
+
+_register: dict[str, Adapter] = {}
+
+
+def register(adapter: type[Adapter]) -> type[Adapter]:
+    """Class decorator that makes an adapter known by its name.
+
+    Raises:
+        ValueError: two adapters of one name, or an unknown family.
+    """
+    if adapter.name in _register:
+        raise ValueError(f"two adapters are named {adapter.name!r}")
+    if adapter.family not in FAMILIES:
+        raise ValueError(f"adapter {adapter.name!r} belongs to no family: {adapter.family!r}")
+    _register[adapter.name] = adapter()
+    return adapter
+
+
+def adapters() -> dict[str, Adapter]:
+    """All adapters by name."""
+    for family in FAMILIES:
+        package = importlib.import_module(f"ingest.{family}")
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name == "__main__":
+                continue  # a command line, not an adapter: importing it would run it
+            importlib.import_module(f"ingest.{family}.{module.name}")
+    return dict(sorted(_register.items()))
+
+
+def adapter_for(source: Source) -> tuple[Adapter, Any]:
+    """The adapter of a source and the source's options, checked.
+
+    Raises:
+        ConfigurationError: unknown adapter, wrong family, or options that the adapter does not take.
+    """
+    known = adapters()
+    if source.adapter not in known:
+        raise ConfigurationError(
+            f"source {source.source_id}: no adapter {source.adapter!r}.",
+            next_action=f"Use one of: {', '.join(known)}.",
+        )
+    adapter = known[source.adapter]
+    if adapter.family != source.family:
+        raise ConfigurationError(
+            f"source {source.source_id}: adapter {adapter.name} reads {adapter.family}, not {source.family}.",
+            next_action="Mend family or adapter in sources.yaml.",
+        )
+    try:
+        return adapter, adapter.options.model_validate(source.options)
+    except ValidationError as error:
+        details = "; ".join(f"options.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(
+            f"source {source.source_id} ({adapter.name}): {details}", next_action="Mend sources.yaml."
+        ) from error

@@ -1,0 +1,331 @@
+"""The catalogue of receipts: one row per arrival, in the order in which the arrivals became known.
+
+What belongs here: receipts and the questions asked of them. What does not: what the bytes mean.
+
+The order is the point. A reader that has seen every receipt up to number n may rely on never missing one: a
+number is taken from a counter row inside the same transaction that inserts the receipt, and that row stays
+locked until the commit. So numbers become visible in order, on SQLite (one writer at a time) as on Postgres
+(where a plain sequence would let a late commit appear behind a reader's cursor).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from ingest.errors import TransientFailure
+from ingest.landing import make_directory
+
+_metadata = sa.MetaData()
+
+# SQLite gives integers an automatic key only for INTEGER; Postgres needs the wide type.
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+_counter = sa.Table(
+    "receipt_counter",
+    _metadata,
+    sa.Column("counter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("last_receipt_id", _BIG, nullable=False),
+)
+
+_receipts = sa.Table(
+    "receipts",
+    _metadata,
+    sa.Column("receipt_id", _BIG, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.Text, nullable=False, index=True),
+    sa.Column("how", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Text, nullable=False),  # ISO 8601 UTC, microseconds: sorts as text everywhere
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False, server_default=""),
+    sa.Column("ask", sa.Text, nullable=False, server_default=""),
+    sa.Column("window_start_at", sa.Text),
+    sa.Column("window_end_at", sa.Text),
+    sa.Column("is_complete", sa.Boolean),
+    sa.Column("http_status", sa.Integer),
+    sa.Column("etag", sa.Text),
+    sa.Column("last_modified", sa.Text),
+    sa.Column("media_type", sa.Text),
+    sa.Column("blob_sha256", sa.Text, index=True),
+    sa.Column("byte_count", _BIG),
+    sa.Column("error", sa.Text),
+    # A dropped file is one arrival however often its folder is swept; pushes and polls leave this empty.
+    sa.Column("once_key", sa.Text, unique=True),
+)
+
+HOWS = ("poll", "push", "drop", "manual")
+STATUSES = ("ok", "not_modified", "failed", "refused")
+_EPOCH_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+T = TypeVar("T")
+
+
+def to_text(moment: datetime) -> str:
+    """An aware moment as sortable UTC text.
+
+    Raises:
+        ValueError: the moment has no zone; a naive time in the catalogue would be a guess.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone")
+    return moment.astimezone(UTC).strftime(_EPOCH_FORMAT)
+
+
+def from_text(text: str) -> datetime:
+    return datetime.strptime(text, _EPOCH_FORMAT).replace(tzinfo=UTC)
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """JSON with one spelling per value; empty for an empty mapping."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if value else ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Something that arrived, before it has a number.
+
+    Attributes:
+        source_id: the configured source.
+        how: `poll`, `push`, `drop` or `manual`.
+        received_at: when, aware; the recorded time of all that is read from it.
+        body: the bytes, or None when none came (a failed or not-modified poll).
+        status: `ok`, `not_modified`, `failed` (nothing usable came) or `refused` (a guard said no).
+        origin: file name or address, without secrets.
+        ask: what was asked, when the answer alone does not say it (an object id, a metric list).
+        window_start_at, window_end_at: the window asked for, aware, half-open.
+        is_complete: whether the answer covers all that was asked; None when the source can't tell.
+        once_key: a second arrival with the same key is the same arrival, and is not recorded again.
+    """
+
+    source_id: str
+    how: str
+    received_at: datetime
+    body: bytes | None = None
+    status: str = "ok"
+    origin: str = ""
+    ask: Mapping[str, Any] = field(default_factory=dict)
+    window_start_at: datetime | None = None
+    window_end_at: datetime | None = None
+    is_complete: bool | None = None
+    http_status: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    media_type: str | None = None
+    error: str | None = None
+    once_key: str | None = None
+
+    def __post_init__(self) -> None:
+        # A word that nobody looks for would be bytes that nobody reads.
+        if self.how not in HOWS or self.status not in STATUSES:
+            raise ValueError(f"an arrival is one of {HOWS} and {STATUSES}, not {self.how!r} and {self.status!r}")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One arrival as the catalogue knows it. Times are aware UTC; `ask` is canonical JSON."""
+
+    receipt_id: int
+    source_id: str
+    how: str
+    received_at: datetime
+    status: str
+    origin: str
+    ask: str
+    window_start_at: datetime | None
+    window_end_at: datetime | None
+    is_complete: bool | None
+    http_status: int | None
+    etag: str | None
+    last_modified: str | None
+    media_type: str | None
+    blob_sha256: str | None
+    byte_count: int | None
+    error: str | None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked, as an object; empty when nothing was."""
+        return dict(json.loads(self.ask)) if self.ask else {}
+
+
+class Catalogue:
+    """Receipts in a SQL database: SQLite under landing by default, any SQLAlchemy URL otherwise.
+
+    Safe for many processes at once. On SQLite every write takes the file's write lock first (`BEGIN IMMEDIATE`),
+    so that a reader-turned-writer can't fail half-way, and a busy file is waited for.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 60.0) -> None:
+        self._busy_seconds = busy_seconds
+        self._is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {}
+        if self._is_sqlite:
+            make_directory(Path(url.split("///", 1)[1]).absolute().parent)
+            options["connect_args"] = {"timeout": busy_seconds}
+        self.engine = sa.create_engine(url, **options)
+        if self._is_sqlite:
+            self._tune_sqlite()
+        self._create()
+
+    @classmethod
+    def at(cls, landing: Path) -> Catalogue:
+        """The default catalogue of a landing folder."""
+        return cls(f"sqlite:///{landing / 'catalogue.sqlite'}")
+
+    def _tune_sqlite(self) -> None:
+        @sa.event.listens_for(self.engine, "connect")
+        def _on_connect(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves
+            cursor = connection.cursor()
+            cursor.execute("pragma journal_mode = wal")
+            cursor.execute("pragma synchronous = full")  # a receipt that was acknowledged survives a power cut
+            cursor.close()
+
+        @sa.event.listens_for(self.engine, "begin")
+        def _on_begin(connection: sa.Connection) -> None:
+            immediate = connection.get_execution_options().get("levende_write", False)
+            connection.exec_driver_sql("begin immediate" if immediate else "begin")
+
+    def _create(self) -> None:
+        def create() -> None:
+            # Look before taking the write lock: whoever only reads must not wait for a writer.
+            try:
+                if self._first(sa.select(_counter.c.last_receipt_id)) is not None:
+                    return
+            except DBAPIError:
+                pass  # no such table yet; or busy, and then the write lock waits properly
+            with self._write() as con:
+                _metadata.create_all(con)
+                if con.execute(sa.select(_counter.c.last_receipt_id)).first() is None:
+                    con.execute(_counter.insert().values(counter_id=1, last_receipt_id=0))
+
+        # Another process may create the counter between our look and our insert.
+        with suppress(IntegrityError):
+            self._patiently(create)
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self.engine.connect().execution_options(levende_write=True) as con, con.begin():
+            yield con
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """SQLite's own waiting has gaps (a WAL being opened, say): try again until the patience is spent."""
+        deadline = time.monotonic() + self._busy_seconds
+        pause = 0.01
+        while True:
+            try:
+                return work()
+            except OperationalError as error:
+                if not self._is_sqlite or ("locked" not in str(error) and "busy" not in str(error)):
+                    raise
+                if time.monotonic() > deadline:
+                    raise TransientFailure(
+                        f"the catalogue stayed locked for {self._busy_seconds:.0f} s.",
+                        reason="catalogue_busy",
+                        next_action="See which process holds landing/catalogue.sqlite; stop it if it hangs.",
+                    ) from error
+                time.sleep(pause)
+                pause = min(pause * 2, 0.5)
+
+    def record(self, arrivals: Iterable[tuple[Arrival, str | None]]) -> list[Receipt]:
+        """Write receipts for arrivals whose bytes are already in the blob store, in one transaction.
+
+        Args:
+            arrivals: pairs of arrival and blob hash (None when no bytes came).
+
+        Returns:
+            The receipts in the order given; for an arrival whose `once_key` is known, the receipt it already has.
+        """
+        batch = list(arrivals)
+
+        def write() -> list[Receipt]:
+            with self._write() as con:
+                return [self._record_one(con, arrival, sha256) for arrival, sha256 in batch]
+
+        return self._patiently(write) if batch else []
+
+    def _record_one(self, con: sa.Connection, arrival: Arrival, sha256: str | None) -> Receipt:
+        # The counter first: its row lock is what makes "seen up to n" mean "seen all up to n".
+        con.execute(_counter.update().values(last_receipt_id=_counter.c.last_receipt_id + 1))
+        if arrival.once_key is not None:
+            known = con.execute(sa.select(_receipts).where(_receipts.c.once_key == arrival.once_key)).first()
+            if known is not None:
+                con.execute(_counter.update().values(last_receipt_id=_counter.c.last_receipt_id - 1))
+                return _receipt(known)
+        number: int = con.execute(sa.select(_counter.c.last_receipt_id)).scalar_one()
+        con.execute(
+            _receipts.insert().values(
+                receipt_id=number,
+                source_id=arrival.source_id,
+                how=arrival.how,
+                received_at=to_text(arrival.received_at),
+                status=arrival.status,
+                origin=arrival.origin,
+                ask=canonical_json(arrival.ask),
+                window_start_at=to_text(arrival.window_start_at) if arrival.window_start_at else None,
+                window_end_at=to_text(arrival.window_end_at) if arrival.window_end_at else None,
+                is_complete=arrival.is_complete,
+                http_status=arrival.http_status,
+                etag=arrival.etag,
+                last_modified=arrival.last_modified,
+                media_type=arrival.media_type,
+                blob_sha256=sha256,
+                byte_count=None if arrival.body is None else len(arrival.body),
+                error=arrival.error,
+                once_key=arrival.once_key,
+            )
+        )
+        row = con.execute(sa.select(_receipts).where(_receipts.c.receipt_id == number)).one()
+        return _receipt(row)
+
+    def receipts(self, *, after: int = 0, source_id: str | None = None) -> list[Receipt]:
+        """All receipts with a number above `after`, in commit order."""
+        query = sa.select(_receipts).where(_receipts.c.receipt_id > after).order_by(_receipts.c.receipt_id)
+        if source_id is not None:
+            query = query.where(_receipts.c.source_id == source_id)
+        return self._patiently(lambda: self._rows(query))
+
+    def _rows(self, query: sa.Select[Any]) -> list[Receipt]:
+        with self.engine.connect() as con:
+            return [_receipt(row) for row in con.execute(query)]
+
+    def latest(self, source_id: str, *, origin: str | None = None, status: str = "ok") -> Receipt | None:
+        """The newest receipt of a source (and origin) with the given status."""
+        query = sa.select(_receipts).where(_receipts.c.source_id == source_id, _receipts.c.status == status)
+        if origin is not None:
+            query = query.where(_receipts.c.origin == origin)
+        found = self._patiently(lambda: self._rows(query.order_by(_receipts.c.receipt_id.desc()).limit(1)))
+        return found[0] if found else None
+
+    def last_id(self) -> int:
+        """The number of the newest committed receipt, 0 when there is none."""
+        query = sa.select(sa.func.coalesce(sa.func.max(_receipts.c.receipt_id), 0))
+        return int(self._patiently(lambda: self._first(query))[0])
+
+    def has_once_key(self, once_key: str) -> bool:
+        """Whether an arrival with this key is recorded."""
+        query = sa.select(sa.literal(1)).where(_receipts.c.once_key == once_key)
+        return self._patiently(lambda: self._first(query)) is not None
+
+    def _first(self, query: sa.Select[Any]) -> Any:
+        with self.engine.connect() as con:
+            return con.execute(query).first()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+
+def _receipt(row: Any) -> Receipt:
+    values = dict(row._mapping)
+    values.pop("once_key")
+    for name in ("received_at", "window_start_at", "window_end_at"):
+        values[name] = from_text(values[name]) if values[name] else None
+    return Receipt(**values)

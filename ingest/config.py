@@ -1,0 +1,521 @@
+"""One library system described as data: the models of the files in `config/`, and how they are read.
+
+What belongs here: shapes, checks that need only the description itself, and the tables that dbt reads it as.
+What does not: secrets (named by environment variable, resolved where they are used) and rules of arithmetic.
+
+Files: `library.yaml` (areas, branches, doors, opening hours, accounts, event rules), `sources.yaml` (feeds),
+`partners.yaml` (registry and baseline list, optional), `figures.yaml` (definitions).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ingest.errors import ConfigurationError
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+
+
+def _no_number(value: Any) -> Any:
+    if isinstance(value, (int, float)):
+        raise ValueError(f"{value} is a number, which would count seconds since midnight; write it as 10:00")
+    return value
+
+
+ClockTime = Annotated[time, BeforeValidator(_no_number)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Dated(_Model):
+    """Something true from a local date (included) to a local date (excluded; open when absent)."""
+
+    valid_from: date
+    valid_to: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Dated:
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is not after valid_from {self.valid_from}")
+        return self
+
+    def overlaps(self, other: _Dated) -> bool:
+        end, other_end = self.valid_to or date.max, other.valid_to or date.max
+        return self.valid_from < other_end and other.valid_from < end
+
+
+class Inhabitants(_Model):
+    """A population count with its date and source; the denominator of figures per inhabitant."""
+
+    counted_on: date
+    count: int = Field(gt=0)
+    source: str
+
+
+class Area(_Dated):
+    """A municipality version, or whatever carries the figures of several branches."""
+
+    area_id: Identifier
+    name: str
+    inhabitants: tuple[Inhabitants, ...] = ()
+
+
+class Membership(_Dated):
+    """A branch's belonging to an area, by date."""
+
+    area_id: Identifier
+
+
+class Branch(_Dated):
+    """A place open to the public. Aliases are the names that feeds use for it."""
+
+    branch_id: Identifier
+    name: str
+    aliases: tuple[str, ...] = ()
+    areas: tuple[Membership, ...]
+
+
+class Line(_Dated):
+    """A counted direction set on one sensor at one door, and how its counts become visits.
+
+    Attributes:
+        rule: `mean_in_out` (directional counters), `breaks_halved` (one beam counts both ways) or `entries`.
+        role: `perimeter` lines make visits; `internal` ones are kept and never added.
+        device_key, line_key: as the source's adapter delivers them.
+    """
+
+    line_id: Identifier
+    branch_id: Identifier
+    source_id: Identifier
+    device_key: str
+    line_key: str = "total"
+    door: str = ""
+    role: Literal["perimeter", "internal"] = "perimeter"
+    rule: Literal["mean_in_out", "breaks_halved", "entries"]
+
+
+class OpeningHours(_Dated):
+    """One stretch of regular opening. A lunch break makes two of them.
+
+    `weekdays` are ISO numbers, 1 = Monday. `branch_ids` empty means every branch.
+    """
+
+    branch_ids: tuple[Identifier, ...] = ()
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...]
+    opens: ClockTime
+    closes: ClockTime
+    service: Literal["staffed", "unstaffed"] = "staffed"
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> OpeningHours:
+        if self.closes <= self.opens:
+            raise ValueError(f"closes {self.closes} is not after opens {self.opens}; split hours past midnight")
+        return self
+
+
+class OpeningException(_Model):
+    """A stretch of dates on which the regular hours do not hold. `last_on` is included.
+
+    Kind `closed` closes; `reduced` replaces the hours of days that have some by `opens`-`closes`; `open` opens any day.
+    """
+
+    branch_ids: tuple[Identifier, ...] = ()
+    first_on: date
+    last_on: date
+    kind: Literal["closed", "reduced", "open"]
+    opens: ClockTime | None = None
+    closes: ClockTime | None = None
+    reason: str
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> OpeningException:
+        if self.last_on < self.first_on:
+            raise ValueError(f"last_on {self.last_on} is before first_on {self.first_on}")
+        told = [moment is not None for moment in (self.opens, self.closes)]
+        if told != [self.kind != "closed"] * 2:
+            raise ValueError(f"an exception of kind {self.kind!r} needs opens and closes exactly if it is not closed")
+        if self.opens and self.closes and self.closes <= self.opens:
+            raise ValueError(f"closes {self.closes} is not after opens {self.opens}")
+        return self
+
+
+class Account(_Dated):
+    """A social media account and the area it speaks for."""
+
+    account_id: str
+    platform: Literal["instagram"] = "instagram"
+    area_id: Identifier
+
+
+class EventRule(_Model):
+    """Which event records count, decided by a reviewed pattern on the title. The first rule that matches wins.
+
+    `count_rule`: `per_occurrence`, `once_per_series` or `never`.
+    """
+
+    rule_id: Identifier
+    pattern: str
+    kind: str
+    count_rule: Literal["per_occurrence", "once_per_series", "never"]
+    reason: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:  # not a ValueError, so pydantic would let it through as a crash
+            raise ValueError(f"{value!r} is not a pattern: {error}") from None
+        return value
+
+
+class Reporting(_Model):
+    """The span of local dates that the figures speak about; `end_on` is excluded and open when absent."""
+
+    start_on: date
+    end_on: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Reporting:
+        if self.end_on is not None and self.end_on <= self.start_on:
+            raise ValueError(f"end_on {self.end_on} is not after start_on {self.start_on}")
+        return self
+
+
+class Library(_Model):
+    """`library.yaml`."""
+
+    library_id: Identifier
+    name: str
+    zone: str
+    holidays_country: str | None = None
+    holidays_language: str | None = None
+    is_simulated: bool = False
+    reporting: Reporting
+    areas: tuple[Area, ...]
+    branches: tuple[Branch, ...]
+    lines: tuple[Line, ...] = ()
+    opening_hours: tuple[OpeningHours, ...] = ()
+    opening_exceptions: tuple[OpeningException, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    event_rules: tuple[EventRule, ...] = ()
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
+        return value
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Library:
+        areas = _unique("area", (a.area_id for a in self.areas))
+        branches = _unique("branch", (b.branch_id for b in self.branches))
+        _unique("line", (line.line_id for line in self.lines))
+        _unique("event rule", (r.rule_id for r in self.event_rules))
+        for branch in self.branches:
+            for i, member in enumerate(branch.areas):
+                _known("area", member.area_id, areas, f"branch {branch.branch_id}")
+                if any(member.overlaps(other) for other in branch.areas[i + 1 :]):
+                    raise ValueError(f"branch {branch.branch_id} belongs to two areas at once")
+        for line in self.lines:
+            _known("branch", line.branch_id, branches, f"line {line.line_id}")
+        for i, line in enumerate(self.lines):
+            for other in self.lines[i + 1 :]:
+                same = (line.source_id, line.device_key, line.line_key) == (
+                    other.source_id,
+                    other.device_key,
+                    other.line_key,
+                )
+                if same and line.overlaps(other):
+                    raise ValueError(f"lines {line.line_id} and {other.line_id} claim the same sensor at once")
+        for account in self.accounts:
+            _known("area", account.area_id, areas, f"account {account.account_id}")
+        for branch_ids in [h.branch_ids for h in self.opening_hours] + [e.branch_ids for e in self.opening_exceptions]:
+            for branch_id in branch_ids:
+                _known("branch", branch_id, branches, "opening hours")
+        return self
+
+
+class Source(_Model):
+    """One feed: which adapter reads it, how it arrives, and what that adapter must know.
+
+    Attributes:
+        family: `doors`, `events` or `instagram`.
+        adapter: the name under which the adapter registered itself.
+        path: a file or folder that is read where it stands, relative to the configuration folder, beside the
+            source's own drop folder. For sources whose files somebody else keeps.
+        pattern: which file names count, as a glob.
+        expected_every_hours: the source is told as silent when it has brought nothing for longer.
+        branch_id: the branch that owns what this source tells where its records name none.
+        options: checked by the adapter's own options model.
+    """
+
+    source_id: Identifier
+    family: Literal["doors", "events", "instagram"]
+    adapter: str
+    description: str
+    owner: str = "team:statistics"
+    enabled: bool = True
+    path: str | None = None
+    pattern: str = "*"
+    expected_every_hours: float | None = Field(default=None, gt=0)
+    branch_id: Identifier | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Partner(_Model):
+    """An organisation that the library works with. Contact persons are not kept."""
+
+    partner_id: Identifier
+    name: str
+    aliases: tuple[str, ...] = ()
+    organisation_number: str | None = Field(default=None, pattern=r"^\d{9}$")
+
+
+class Baseline(_Model):
+    """The frozen list of partners that were already there: what `new` is measured against."""
+
+    frozen_on: date
+    author_role: str
+    partner_ids: tuple[Identifier, ...]
+
+
+class Partners(_Model):
+    """`partners.yaml`. Without a baseline no partner can be called new."""
+
+    baseline: Baseline | None = None
+    partners: tuple[Partner, ...] = ()
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Partners:
+        known = _unique("partner", (p.partner_id for p in self.partners))
+        for partner_id in self.baseline.partner_ids if self.baseline else ():
+            _known("partner", partner_id, known, "the baseline list")
+        return self
+
+
+class Figure(_Model):
+    """The definition of one number: what it counts, in which unit, by which rule, from which source of rules.
+
+    `domain` says where its inputs stand, so that the way back to the bytes can be walked.
+    `aggregation` says how it may be rolled up; `none` forbids it.
+    """
+
+    figure_id: Identifier
+    definition_version: str
+    name: str
+    domain: Literal["visits", "events", "partners", "social"]
+    unit: str
+    aggregation: Literal["sum", "ratio", "last", "none"]
+    decimals: int = Field(default=0, ge=0, le=4)
+    definition: str
+    rule_source: str
+    owner: str = "team:statistics"
+
+
+class Configuration(_Model):
+    """All files of one configuration folder, checked against each other.
+
+    Attributes:
+        folder: where they were read from.
+        config_hash: hash of their content as checked, the same for two spellings of the same thing.
+    """
+
+    folder: Path
+    library: Library
+    sources: tuple[Source, ...]
+    partners: Partners
+    figures: tuple[Figure, ...]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Configuration:
+        known = _unique("sources.yaml: source", (s.source_id for s in self.sources))
+        _unique("figures.yaml: figure", (f.figure_id for f in self.figures))
+        for line in self.library.lines:
+            _known("source", line.source_id, known, f"library.yaml: line {line.line_id}")
+        branches = {b.branch_id for b in self.library.branches}
+        for source in self.sources:
+            if source.branch_id is not None:
+                _known("branch", source.branch_id, branches, f"source {source.source_id}")
+        return self
+
+    @property
+    def config_hash(self) -> str:
+        # Keys sorted: `options` are free, so their order in the file would otherwise reach the hash.
+        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.library.zone)
+
+    def source(self, source_id: str) -> Source:
+        """The source with this id.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        for source in self.sources:
+            if source.source_id == source_id:
+                return source
+        names = ", ".join(s.source_id for s in self.sources)
+        raise ConfigurationError(f"no source {source_id!r}.", next_action=f"Use one of: {names}.")
+
+    def enabled(self, family: str | None = None) -> tuple[Source, ...]:
+        return tuple(s for s in self.sources if s.enabled and family in (None, s.family))
+
+
+def _unique(what: str, names: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what} {name!r} is described twice")
+        seen.add(name)
+    return seen
+
+
+def _known(what: str, name: str, known: set[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where} names the {what} {name!r}, which is not described")
+
+
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+
+def expand(text: str) -> str:
+    """Fill `${NAME}` in an address from the environment.
+
+    Kept out of the model so that a configuration loads, and hashes equal, on every machine.
+
+    Raises:
+        ConfigurationError: a variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if not os.environ.get(name):  # set to nothing is how a missing secret looks in most schedulers
+            raise ConfigurationError(
+                f"the environment variable {name} is not set.", next_action=f"Set {name} and start again."
+            )
+        return os.environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+def config_folder() -> Path:
+    """`LEVENDE_CONFIG`, or `./config`."""
+    return Path(os.environ.get("LEVENDE_CONFIG", "config")).absolute()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: three habits of YAML 1.1 would change a description without a word.
+
+    `10:00` is a text and not 600, `NO` and `on` are texts and not false and true, and a key that stands twice
+    is an error instead of the last one winning.
+    """
+
+    def integer(self, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else self.construct_yaml_int(node)
+
+    def real(self, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else self.construct_yaml_float(node)
+
+    def boolean(self, node: yaml.ScalarNode) -> Any:
+        return {"true": True, "false": False}.get(node.value.lower(), node.value)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.real)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.boolean)
+
+
+def _read(path: Path, *, required: bool = True) -> Any:
+    if not path.exists():
+        if required:
+            raise ConfigurationError(
+                f"{path} does not exist.", next_action="Point LEVENDE_CONFIG or --config at a configuration folder."
+            )
+        return None
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: no UTF-8, or a date such as 2023-02-30
+        raise ConfigurationError(f"{path} can't be read: {error}.", next_action="Mend the file.") from error
+
+
+def load(folder: Path | None = None) -> Configuration:
+    """Read and check a configuration folder.
+
+    Raises:
+        ConfigurationError: a file is missing, malformed, or contradicts another; the message names file and key.
+    """
+    folder = (folder or config_folder()).absolute()
+    parts: dict[str, Any] = {"folder": folder}
+    for key, name, model, required in (
+        ("library", "library.yaml", Library, True),
+        ("partners", "partners.yaml", Partners, False),
+    ):
+        raw = _read(folder / name, required=required)
+        parts[key] = _checked(model, raw or {}, folder / name)
+    sources = _read(folder / "sources.yaml") or {}
+    figures = _read(folder / "figures.yaml") or {}
+    for name, raw in (("sources", sources), ("figures", figures)):
+        if not isinstance(raw, dict) or set(raw) != {name} or not isinstance(raw[name], list):
+            raise ConfigurationError(
+                f"{folder / (name + '.yaml')} must hold one list named {name!r}.", next_action="Mend the file."
+            )
+    parts["sources"] = tuple(
+        _checked(Source, s, folder / "sources.yaml", f"sources.{i}") for i, s in enumerate(sources["sources"])
+    )
+    parts["figures"] = tuple(
+        _checked(Figure, f, folder / "figures.yaml", f"figures.{i}") for i, f in enumerate(figures["figures"])
+    )
+    try:
+        return Configuration(**parts)
+    except ValidationError as error:
+        raise ConfigurationError(_say(error, folder), next_action="Mend the description.") from error
+
+
+def _checked(model: type[_Model], raw: Any, path: Path, key: str = "") -> Any:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(_say(error, path, key), next_action="Mend the file.") from error
+
+
+def _say(error: ValidationError, path: Path, key: str = "") -> str:
+    lines = [f"{path}:"]
+    for detail in error.errors():
+        where = ".".join(str(part) for part in (key, *detail["loc"]) if part != "")
+        lines.append(f"  {where or '(whole file)'}: {detail['msg']}")
+    return "\n".join(lines)
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Local midnight as an aware moment."""
+    return datetime.combine(day, time(), tzinfo=zone)

@@ -1,0 +1,1 @@
+"""Event calendars: one module per feed system. Each delivers `event_observations`."""

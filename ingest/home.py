@@ -1,0 +1,82 @@
+"""Where things are: the folders under `LEVENDE_HOME`, and the two stores that live in its landing room."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from ingest.catalogue import Arrival, Catalogue, Receipt
+from ingest.landing import BlobStore
+
+
+@dataclass(frozen=True)
+class Home:
+    """One installation's data. Every room but `landing` can be deleted and is rebuilt by the next run."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """`LEVENDE_HOME`, or `./data`."""
+        return cls(Path(os.environ.get("LEVENDE_HOME", "data")).absolute())
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def drop(self) -> Path:
+        """Folders that people and devices put files into, one per source."""
+        return self.root / "drop"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse" / "build.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        return BlobStore(self.landing / "blobs")
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The catalogue at `LEVENDE_CATALOGUE_URL`, or SQLite inside landing."""
+        url = os.environ.get("LEVENDE_CATALOGUE_URL")
+        return Catalogue(url) if url else Catalogue.at(self.landing)
+
+    def land(self, arrival: Arrival) -> Receipt:
+        """Store what arrived, then record it. On return both are on disk: an acknowledged arrival is a stored one."""
+        sha256 = None if arrival.body is None else self.blobs.put(arrival.body)
+        return self.catalogue.record([(arrival, sha256)])[0]
+
+    def body(self, receipt: Receipt) -> bytes:
+        """The bytes a receipt brought.
+
+        Raises:
+            ValueError: the receipt brought none.
+            PermanentFailure: landing lost or damaged them.
+        """
+        if receipt.blob_sha256 is None:
+            raise ValueError(f"receipt {receipt.receipt_id} brought no bytes")
+        return self.blobs.get(receipt.blob_sha256)
+
+
+def naive_utc(moment: datetime) -> datetime:
+    """An aware moment as the lake stores it: UTC without a zone.
+
+    Raises:
+        ValueError: the moment has no zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone")
+    return moment.astimezone(UTC).replace(tzinfo=None)

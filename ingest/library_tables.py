@@ -1,0 +1,430 @@
+"""The library's description as tables, so that dbt reads it like any other input.
+
+What belongs here: turning the checked models of `ingest.config` into flat Parquet tables with a contract each.
+What does not: expanding them over dates; that is the warehouse's work, where it is tested.
+
+Lists that a branch may leave out ("every branch") are written out here, one row per branch, because a missing
+row is easier to see than a rule about an empty cell. Public holidays come from the `holidays` package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import holidays
+import pyarrow as pa
+
+from ingest.config import Configuration, Library
+from ingest.contracts import BOOL, DATE, FLOAT, INT, TEXT, Column, Table
+from ingest.errors import ConfigurationError
+from ingest.lake import parquet_bytes, to_arrow
+from ingest.landing import write_atomically
+
+FOLDER = "library"
+
+
+def _table(name: str, grain: str, key: tuple[str, ...], *columns: tuple[str, pa.DataType, str, bool]) -> Table:
+    return Table(name, "library", grain, key, tuple(Column(*column) for column in columns))
+
+
+_FROM = ("valid_from", DATE, "First local date of validity.", True)
+_TO = ("valid_to", DATE, "Local date on which it no longer holds; null while it does.", False)
+_BRANCH = ("branch_id", TEXT, "The branch.", True)
+_AREA = ("area_id", TEXT, "The area.", True)
+
+LIBRARY_TABLES: dict[str, Table] = {
+    t.name: t
+    for t in (
+        _table(
+            "settings",
+            "One row: the library system as a whole.",
+            ("library_id",),
+            ("library_id", TEXT, "Short name of the library system.", True),
+            ("library_name", TEXT, "Its name.", True),
+            ("zone", TEXT, "IANA zone by which local days are cut.", True),
+            ("is_simulated", BOOL, "True when the figures come from a simulated library.", True),
+            ("start_on", DATE, "First local date that the figures speak about.", True),
+            ("end_on", DATE, "Local date at which they end, excluded; null while they go on.", False),
+        ),
+        _table(
+            "areas",
+            "One row per area version.",
+            ("area_id",),
+            _AREA,
+            ("area_name", TEXT, "Name of the area.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "inhabitants",
+            "One row per area and population count.",
+            ("area_id", "counted_on"),
+            _AREA,
+            ("counted_on", DATE, "Date of the count.", True),
+            ("inhabitant_count", INT, "Inhabitants on that date.", True),
+            ("count_source", TEXT, "Where the count was published.", True),
+        ),
+        _table(
+            "branches",
+            "One row per branch.",
+            ("branch_id",),
+            _BRANCH,
+            ("branch_name", TEXT, "Name of the branch.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "branch_aliases",
+            "One row per branch and name that feeds use for it.",
+            ("branch_id", "alias"),
+            _BRANCH,
+            ("alias", TEXT, "The name, lower case.", True),
+        ),
+        _table(
+            "branch_areas",
+            "One row per branch and span of belonging to an area.",
+            ("branch_id", "valid_from"),
+            _BRANCH,
+            _AREA,
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "lines",
+            "One row per counted line and span of validity.",
+            ("line_id",),
+            ("line_id", TEXT, "The line.", True),
+            _BRANCH,
+            ("source_id", TEXT, "The source that counts it.", True),
+            ("device_key", TEXT, "The device as the source names it.", True),
+            ("line_key", TEXT, "The line on that device.", True),
+            ("door", TEXT, "The entrance, in words.", False),
+            ("role", TEXT, "perimeter lines make visits, internal ones do not.", True),
+            ("rule", TEXT, "How counts become visits: mean_in_out, breaks_halved or entries.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "opening_hours",
+            "One row per branch, weekday and stretch of regular opening.",
+            ("branch_id", "weekday", "opens_minute", "valid_from"),
+            _BRANCH,
+            ("weekday", INT, "ISO weekday, 1 = Monday.", True),
+            ("opens_minute", INT, "Opening, in minutes of local wall clock after midnight.", True),
+            ("closes_minute", INT, "Closing, likewise.", True),
+            ("service", TEXT, "staffed or unstaffed.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "opening_exceptions",
+            "One row per branch and exception to the regular hours, later ones win.",
+            ("branch_id", "exception_number"),
+            _BRANCH,
+            ("exception_number", INT, "Position in the description.", True),
+            ("first_on", DATE, "First local date.", True),
+            ("last_on", DATE, "Last local date, included.", True),
+            ("kind", TEXT, "closed, reduced or open.", True),
+            ("opens_minute", INT, "Opening on these dates; null when closed.", False),
+            ("closes_minute", INT, "Closing on these dates; null when closed.", False),
+            ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "holidays",
+            "One row per public holiday, on which branches are closed unless an exception opens them.",
+            ("holiday_on",),
+            ("holiday_on", DATE, "Local date.", True),
+            ("holiday_name", TEXT, "Its name.", True),
+        ),
+        _table(
+            "accounts",
+            "One row per social media account and span.",
+            ("account_id", "valid_from"),
+            ("account_id", TEXT, "The platform's id.", True),
+            ("platform", TEXT, "instagram.", True),
+            _AREA,
+            _FROM,
+            _TO,
+        ),
+        _table(
+            "event_rules",
+            "One row per rule that says which event records count; the first match wins.",
+            ("rule_id",),
+            ("rule_id", TEXT, "The rule.", True),
+            ("rule_number", INT, "Order of trial.", True),
+            ("pattern", TEXT, "Regular expression, tried on the lower-case title.", True),
+            ("kind", TEXT, "Kind of event that a match means.", True),
+            ("count_rule", TEXT, "per_occurrence, once_per_series or never.", True),
+            ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "partners",
+            "One row per registered partner.",
+            ("partner_id",),
+            ("partner_id", TEXT, "The partner.", True),
+            ("partner_name", TEXT, "Name of the organisation.", True),
+            ("organisation_number", TEXT, "Organisation number, where it has one.", False),
+            ("is_baseline", BOOL, "Whether it stands on the frozen baseline list.", True),
+        ),
+        _table(
+            "partner_aliases",
+            "One row per partner and name that feeds use for it.",
+            ("alias",),
+            ("partner_id", TEXT, "The partner.", True),
+            ("alias", TEXT, "The name, lower case.", True),
+        ),
+        _table(
+            "partner_baseline",
+            "One row when a baseline list is frozen, none otherwise.",
+            ("frozen_on",),
+            ("frozen_on", DATE, "Date of the list.", True),
+            ("author_role", TEXT, "Who froze it.", True),
+            ("partner_count", INT, "How many it names.", True),
+        ),
+        _table(
+            "figures",
+            "One row per figure definition.",
+            ("figure_id",),
+            ("figure_id", TEXT, "The figure.", True),
+            ("definition_version", TEXT, "Version of its definition.", True),
+            ("figure_name", TEXT, "Its name.", True),
+            ("domain", TEXT, "visits, events, partners or social.", True),
+            ("unit", TEXT, "Its unit.", True),
+            ("aggregation", TEXT, "sum, ratio, last or none.", True),
+            ("decimals", INT, "Decimals at display.", True),
+            ("definition", TEXT, "What it counts.", True),
+            ("rule_source", TEXT, "Where the rule comes from.", True),
+            ("owner", TEXT, "Who answers for it.", True),
+        ),
+        _table(
+            "sources",
+            "One row per configured source.",
+            ("source_id",),
+            ("source_id", TEXT, "The source.", True),
+            ("family", TEXT, "doors, events or instagram.", True),
+            ("adapter", TEXT, "The adapter that reads it.", True),
+            ("description", TEXT, "What it is.", True),
+            ("owner", TEXT, "Who answers for it.", True),
+            ("is_enabled", BOOL, "Whether it is swept, polled and read.", True),
+            ("expected_every_hours", FLOAT, "It counts as silent after this long without a receipt.", False),
+            ("branch_id", TEXT, "The branch that owns its records where they name none.", False),
+        ),
+    )
+}
+
+
+def write_library_tables(lake: Path, configuration: Configuration) -> dict[str, int]:
+    """Write the description to `<lake>/library/<table>.parquet`, whole, each table replaced at once.
+
+    Returns:
+        Row counts per table.
+
+    Raises:
+        ConfigurationError: the holidays package does not know the country or language.
+    """
+    counts = {}
+    for name, rows in _rows(configuration):
+        table = to_arrow(LIBRARY_TABLES[name], rows)
+        path = lake / FOLDER / f"{name}.parquet"
+        body = parquet_bytes(table)
+        if not path.exists() or path.read_bytes() != body:
+            write_atomically(path, body)
+        counts[name] = table.num_rows
+    return counts
+
+
+def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    library, partners = configuration.library, configuration.partners
+    every = tuple(b.branch_id for b in library.branches)
+    yield (
+        "settings",
+        [
+            {
+                "library_id": library.library_id,
+                "library_name": library.name,
+                "zone": library.zone,
+                "is_simulated": library.is_simulated,
+                "start_on": library.reporting.start_on,
+                "end_on": library.reporting.end_on,
+            }
+        ],
+    )
+    yield (
+        "areas",
+        [
+            {"area_id": a.area_id, "area_name": a.name, "valid_from": a.valid_from, "valid_to": a.valid_to}
+            for a in library.areas
+        ],
+    )
+    yield (
+        "inhabitants",
+        [
+            {"area_id": a.area_id, "counted_on": i.counted_on, "inhabitant_count": i.count, "count_source": i.source}
+            for a in library.areas
+            for i in a.inhabitants
+        ],
+    )
+    yield (
+        "branches",
+        [
+            {"branch_id": b.branch_id, "branch_name": b.name, "valid_from": b.valid_from, "valid_to": b.valid_to}
+            for b in library.branches
+        ],
+    )
+    yield (
+        "branch_aliases",
+        [
+            {"branch_id": b.branch_id, "alias": alias}
+            for b in library.branches
+            for alias in sorted({n.lower() for n in (b.name, *b.aliases)})
+        ],
+    )
+    yield (
+        "branch_areas",
+        [
+            {"branch_id": b.branch_id, "area_id": m.area_id, "valid_from": m.valid_from, "valid_to": m.valid_to}
+            for b in library.branches
+            for m in b.areas
+        ],
+    )
+    yield "lines", [line.model_dump() for line in library.lines]
+    yield (
+        "opening_hours",
+        [
+            {
+                "branch_id": branch_id,
+                "weekday": weekday,
+                "opens_minute": _minute(h.opens),
+                "closes_minute": _minute(h.closes),
+                "service": h.service,
+                "valid_from": h.valid_from,
+                "valid_to": h.valid_to,
+            }
+            for h in library.opening_hours
+            for branch_id in h.branch_ids or every
+            for weekday in h.weekdays
+        ],
+    )
+    yield (
+        "opening_exceptions",
+        [
+            {
+                "branch_id": branch_id,
+                "exception_number": number,
+                "first_on": e.first_on,
+                "last_on": e.last_on,
+                "kind": e.kind,
+                "opens_minute": _minute(e.opens) if e.opens else None,
+                "closes_minute": _minute(e.closes) if e.closes else None,
+                "reason": e.reason,
+            }
+            for number, e in enumerate(library.opening_exceptions, start=1)
+            for branch_id in e.branch_ids or every
+        ],
+    )
+    yield "holidays", [{"holiday_on": day, "holiday_name": name} for day, name in public_holidays(library)]
+    yield "accounts", [a.model_dump() for a in library.accounts]
+    yield (
+        "event_rules",
+        [{**r.model_dump(), "rule_number": number} for number, r in enumerate(library.event_rules, start=1)],
+    )
+    baseline = set(partners.baseline.partner_ids) if partners.baseline else set()
+    yield (
+        "partners",
+        [
+            {
+                "partner_id": p.partner_id,
+                "partner_name": p.name,
+                "organisation_number": p.organisation_number,
+                "is_baseline": p.partner_id in baseline,
+            }
+            for p in partners.partners
+        ],
+    )
+    yield (
+        "partner_aliases",
+        [
+            {"partner_id": p.partner_id, "alias": alias}
+            for p in partners.partners
+            for alias in sorted({n.lower() for n in (p.name, *p.aliases)})
+        ],
+    )
+    yield (
+        "partner_baseline",
+        [
+            {"frozen_on": b.frozen_on, "author_role": b.author_role, "partner_count": len(b.partner_ids)}
+            for b in ([partners.baseline] if partners.baseline else [])
+        ],
+    )
+    yield (
+        "figures",
+        [
+            {
+                "figure_id": f.figure_id,
+                "definition_version": f.definition_version,
+                "figure_name": f.name,
+                "domain": f.domain,
+                "unit": f.unit,
+                "aggregation": f.aggregation,
+                "decimals": f.decimals,
+                "definition": f.definition,
+                "rule_source": f.rule_source,
+                "owner": f.owner,
+            }
+            for f in configuration.figures
+        ],
+    )
+    yield (
+        "sources",
+        [
+            {
+                "source_id": s.source_id,
+                "family": s.family,
+                "adapter": s.adapter,
+                "description": s.description,
+                "owner": s.owner,
+                "is_enabled": s.enabled,
+                "expected_every_hours": s.expected_every_hours, "branch_id": s.branch_id,
+            }
+            for s in configuration.sources
+        ],
+    )
+
+
+def _minute(clock: Any) -> int:
+    return int(clock.hour * 60 + clock.minute)
+
+
+# Years of public holidays written beyond the start of reporting: a fixed span, because a clock must not decide.
+HOLIDAY_YEARS = 40
+
+
+def public_holidays(library: Library) -> list[tuple[date, str]]:
+    """Public holidays of the library's country from the start of reporting on, in date order.
+
+    Raises:
+        ConfigurationError: unknown country, or a language that the package would silently replace by English.
+    """
+    if library.holidays_country is None:
+        return []
+    country, language = library.holidays_country, library.holidays_language
+    start = library.reporting.start_on.year
+    years = range(start, start + HOLIDAY_YEARS)
+    try:
+        # The package falls back to English for a language it does not have; a wrong name must be heard.
+        known = getattr(holidays.country_holidays(country), "supported_languages", ()) or ()
+        if language is not None and language not in known:
+            raise ConfigurationError(
+                f"library.yaml: holidays_language {language!r} is not known for {country}.",
+                next_action=f"Use one of: {', '.join(known)}.",
+            )
+        found = holidays.country_holidays(country, language=language, years=years)
+    except NotImplementedError:
+        raise ConfigurationError(
+            f"library.yaml: holidays_country {country!r} is not known.",
+            next_action="Use a two-letter country code, such as NO.",
+        ) from None
+    return sorted(found.items())

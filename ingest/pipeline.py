@@ -1,0 +1,333 @@
+"""The steps that the command line, the schedules and the assets all call: sweep, poll, read.
+
+Each step isolates its sources: one source's failure is recorded and told, and the others go on.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ingest.adapters import Adapter, FetchContext, adapter_for
+from ingest.catalogue import Arrival, Receipt
+from ingest.config import Configuration, Source, expand
+from ingest.errors import ConfigurationError, IngestError, PermanentFailure
+from ingest.home import Home
+from ingest.http import Limits, Session
+from ingest.lake import Lake, parse_id, stem
+
+log = logging.getLogger("levende.ingest")
+
+# A file younger than this may still be growing; it is taken on the next sweep. Writers that rename never wait.
+SETTLE_SECONDS = 1.0
+MAX_FILE_BYTES = 256 * 1024 * 1024
+UNFINISHED = frozenset({".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download"})
+
+
+@dataclass
+class Outcome:
+    """What a step did for one source, and what went wrong with it if anything did."""
+
+    source_id: str
+    receipts: int = 0
+    blobs: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    rejects: int = 0
+    failures: list[IngestError] = field(default_factory=list)
+
+    def add(self, counts: dict[str, int]) -> None:
+        self.blobs += 1
+        for table, count in counts.items():
+            if table == "rejects":
+                self.rejects += count
+            else:
+                self.rows[table] = self.rows.get(table, 0) + count
+
+
+def drop_folder(home: Home, source: Source) -> Path:
+    """Where files for a source are put."""
+    return home.drop / source.source_id
+
+
+def _candidates(
+    home: Home, configuration: Configuration, source: Source, failures: list[IngestError]
+) -> Iterator[Path]:
+    """Files that may be landed, in a fixed order. What can't be looked at is added to `failures`."""
+    roots = [drop_folder(home, source)]
+    if source.path is not None:
+        try:
+            kept = (configuration.folder / expand(source.path)).resolve()
+            if not kept.exists():
+                raise PermanentFailure(
+                    f"the path of {source.source_id}, {kept}, does not exist.",
+                    reason="path_missing",
+                    next_action="Mount the folder, or mend `path` in sources.yaml.",
+                )
+            roots.append(kept)
+        except PermanentFailure as failure:
+            failures.append(failure)
+    for root in roots:
+        for path in _files(root, failures):
+            hidden = path.name.startswith((".", "~$"))  # ~$x.xlsx: Excel's lock, which holds its user's name
+            unfinished = path.suffix.lower() in UNFINISHED
+            if not hidden and not unfinished and fnmatch.fnmatch(path.name, source.pattern):
+                yield path
+
+
+def _files(root: Path, failures: list[IngestError]) -> Iterator[Path]:
+    """Everything under a folder that is not in a hidden folder. Links may not lead out of it: whoever can put a
+    link into a drop folder could otherwise have any file of this machine landed."""
+    if root.is_file():
+        yield root
+        return
+
+    def tell(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            failures.append(_unreadable(Path(str(error.filename)), error))
+
+    inside = root.resolve()
+    for folder, subfolders, names in os.walk(root, onerror=tell):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in [*sorted(names), *subfolders]:
+            path = Path(folder) / name
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                failures.append(
+                    PermanentFailure(
+                        f"{_name(path)} is a link that leads out of its folder.",
+                        reason="link_refused",
+                        next_action="Put the file itself there, or name its folder as the source's `path`.",
+                    )
+                )
+            elif name in names:
+                yield path
+
+
+def _name(path: Path) -> str:
+    """A path as text that can be stored and printed, also where its bytes are no UTF-8 (a Latin-1 `besøk.csv`)."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _unreadable(path: Path, error: OSError) -> PermanentFailure:
+    return PermanentFailure(
+        f"{_name(path)} can't be read ({error.strerror}).",
+        reason="unreadable_file",
+        next_action="Mend the file's permissions.",
+    )
+
+
+def sweep(home: Home, configuration: Configuration, source: Source, now: datetime) -> Outcome:
+    """Land every file of a source's folders whose content is new under its name. The files stay where they are.
+
+    A file counts as new by content, never by its time stamp: a rewrite that keeps size and time is still seen.
+    """
+    outcome = Outcome(source.source_id)
+    for path in _candidates(home, configuration, source, outcome.failures):
+        name = _name(Path(path.name))
+        try:
+            before = path.stat()
+            if not stat.S_ISREG(before.st_mode):
+                continue  # a pipe or a socket: reading it could wait for ever
+            # Either way: a network folder's clock may run a little ahead of ours.
+            if abs(time.time() - before.st_mtime) < SETTLE_SECONDS:
+                continue
+            if before.st_size > MAX_FILE_BYTES:
+                raise PermanentFailure(
+                    f"{_name(path)} is larger than {MAX_FILE_BYTES} bytes.",
+                    reason="too_large",
+                    next_action="Split the file, or take it out of the folder.",
+                )
+            body = path.read_bytes()
+            after = path.stat()
+        except FileNotFoundError:
+            continue  # taken away between our look and our reading
+        except OSError as error:
+            outcome.failures.append(_unreadable(path, error))
+            continue
+        except PermanentFailure as failure:
+            outcome.failures.append(failure)
+            continue
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            continue  # still being written
+        key = f"{source.source_id}\n{name}\n{hashlib.sha256(body).hexdigest()}"
+        if home.catalogue.has_once_key(key):
+            continue
+        home.land(Arrival(source.source_id, "drop", now, body, origin=name, is_complete=None, once_key=key))
+        outcome.receipts += 1
+    return outcome
+
+
+def poll(
+    home: Home, configuration: Configuration, source: Source, now: datetime, session: Session | None = None
+) -> Outcome:
+    """Ask a source, landing every answer as it comes. A failure becomes a receipt of status `failed`."""
+    outcome = Outcome(source.source_id)
+    try:
+        adapter, options = adapter_for(source)
+        if not adapter.polls:
+            return outcome
+        limits = Limits(max_bytes=getattr(options, "max_bytes", Limits.max_bytes))
+        context = FetchContext(
+            source=source,
+            options=options,
+            session=session or Session(limits, allow_loopback=getattr(options, "allow_loopback", False)),
+            now=now,
+            latest=lambda origin: home.catalogue.latest(source.source_id, origin=origin),
+            configuration=configuration,
+        )
+        for arrival in adapter.fetch(context):
+            home.land(arrival)
+            outcome.receipts += 1
+    except Exception as error:  # noqa: BLE001 - a fetcher's bug is told as one and does not stop the other sources
+        failure = (
+            error
+            if isinstance(error, IngestError)
+            else PermanentFailure(
+                f"the fetcher of {source.source_id} failed with {type(error).__name__}.",
+                reason="fetcher_fault",
+                next_action="Report this as a fault of the adapter.",
+            )
+        )
+        home.land(
+            Arrival(
+                source.source_id, "poll", now, status="failed", is_complete=False, error=f"{failure.reason}: {failure}"
+            )
+        )
+        outcome.receipts += 1
+        outcome.failures.append(failure)
+        log.warning("%s: %s", source.source_id, failure)
+    return outcome
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A reading that the lake lacks: the first receipt that brought it, and how to read it."""
+
+    source: Source
+    adapter: Adapter
+    options: Any
+    receipt: Receipt
+
+
+def reading_fingerprint(configuration: Configuration) -> str:
+    """Changes when any parser, contract or source option does, and with it everything must be read again."""
+    ids = []
+    for source in configuration.enabled():
+        try:
+            adapter, options = adapter_for(source)
+        except ConfigurationError:
+            ids.append(f"{source.source_id}:misconfigured")
+        else:
+            ids.append(f"{source.source_id}:{parse_id(adapter, source, options)}")
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+
+
+def pending(home: Home, configuration: Configuration, family: str | None = None, *, after: int = 0) -> list[Pending]:
+    """All readings that the lake lacks, in the order their receipts were committed.
+
+    A source that is configured wrongly has none here; `read_pending` tells of it.
+
+    Args:
+        after: receipts up to this number are known to be read; only a reader that checked may say so.
+    """
+    return _survey(home, configuration, family, after)[0]
+
+
+def _survey(
+    home: Home, configuration: Configuration, family: str | None, after: int
+) -> tuple[list[Pending], dict[str, set[str]], dict[str, ConfigurationError]]:
+    """What the lake lacks, what it holds beyond the receipts above `after`, and the sources that can't be read."""
+    lake = Lake(home.lake)
+    ways: dict[str, tuple[Source, Adapter, Any, str, dict[str, str]]] = {}
+    wrong: dict[str, ConfigurationError] = {}
+    for source in configuration.enabled(family):
+        try:
+            adapter, options = adapter_for(source)
+        except ConfigurationError as error:
+            wrong[source.source_id] = error
+            continue
+        ways[source.source_id] = (
+            source,
+            adapter,
+            options,
+            parse_id(adapter, source, options),
+            lake.read_stems(source.source_id),
+        )
+    found: list[Pending] = []
+    seen: set[tuple[str, str]] = set()
+    # The lake was looked at before the catalogue: a reading that another process adds meanwhile is not in `beyond`.
+    beyond = {source_id: set(way[4]) for source_id, way in ways.items()}
+    for receipt in home.catalogue.receipts(after=after):
+        if receipt.blob_sha256 is None or receipt.status != "ok" or receipt.source_id not in ways:
+            continue
+        source, adapter, options, reading, read = ways[receipt.source_id]
+        name = stem(adapter, receipt)
+        beyond[receipt.source_id].discard(name)
+        if read.get(name) == reading or (receipt.source_id, name) in seen:
+            continue
+        seen.add((receipt.source_id, name))
+        found.append(Pending(source, adapter, options, receipt))
+    return found, beyond, wrong
+
+
+def read_pending(
+    home: Home,
+    configuration: Configuration,
+    family: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Outcome]:
+    """Read every landed blob that the lake lacks, and forget readings that no receipt stands for.
+
+    Running it again does nothing. The lake holds what landing and the code say, also after an adapter began to
+    name its readings in another way, or an older landing was restored.
+
+    Returns:
+        One outcome per enabled source of the family, also for those that had nothing to read.
+    """
+    lake = Lake(home.lake)
+    lake.prepare()
+    outcomes = {s.source_id: Outcome(s.source_id) for s in configuration.enabled(family)}
+    work, stale, wrong = _survey(home, configuration, family, after=0)
+    for source_id, names in stale.items():
+        for name in sorted(names):
+            lake.forget_reading(source_id, name)
+    for source_id, error in wrong.items():
+        outcomes[source_id].failures.append(error)
+        log.error("%s: %s", source_id, error)
+    for done, item in enumerate(work):
+        outcome = outcomes[item.source.source_id]
+        try:
+            body = home.body(item.receipt)
+            outcome.add(lake.write_reading(item.adapter, item.source, item.options, item.receipt, body))
+        except PermanentFailure as failure:  # landing lost the bytes: nothing to read, everything to tell
+            outcome.failures.append(failure)
+            log.error("%s: %s", item.source.source_id, failure)
+        if progress is not None:
+            progress(done + 1, len(work))
+    return outcomes
+
+
+def write_receipts(home: Home, configuration: Configuration) -> int:
+    """Bring the lake's `fetches` table up to the catalogue, and forget sources that are configured no more."""
+    lake = Lake(home.lake)
+    lake.prepare()
+    receipts = home.catalogue.receipts()
+    lake.write_fetches(receipts)
+    lake.forget_unknown({s.source_id for s in configuration.sources})
+    return len(receipts)
+
+
+def data_version(home: Home, configuration: Configuration, *also: str) -> str:
+    """Names the inputs of a run: every reading in the lake, the description, and what else the caller adds."""
+    readings = sorted(p.name for p in (home.lake / "_read").glob("*/*.json"))
+    text = json.dumps([readings, configuration.config_hash, *also])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
