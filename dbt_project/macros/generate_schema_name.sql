@@ -1,0 +1,4 @@
+{#- Schemas are named as they are written (`core`, `kpi`), because BI people type them. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name | trim if custom_schema_name else target.schema }}
+{%- endmacro %}

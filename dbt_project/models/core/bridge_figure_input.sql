@@ -1,0 +1,104 @@
+-- The way back: which receipt told what a figure is made of, by domain, date and branch.
+with door_counts as (
+
+    select
+        'visits' as domain,
+        start_on as subject_on,
+        branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256,
+        count(*) as observation_count
+    from {{ ref('int_doors__mapped_observations') }}
+    where line_id is not null and role = 'perimeter'
+    group by start_on, branch_id, source_id, receipt_id, blob_sha256
+
+),
+
+events as (
+
+    select
+        'events' as domain,
+        start_on as subject_on,
+        owner_branch_id as branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256,
+        count(*) as observation_count
+    from {{ ref('int_events__events') }}
+    where is_countable
+    group by start_on, owner_branch_id, source_id, receipt_id, blob_sha256
+
+),
+
+partner_acts as (
+
+    select
+        'partners' as domain,
+        events.start_on as subject_on,
+        events.owner_branch_id as branch_id,
+        events.source_id,
+        events.receipt_id,
+        events.blob_sha256,
+        count(*) as observation_count
+    from {{ ref('int_partners__first_acts') }} as first_acts
+    inner join {{ ref('int_events__events') }} as events on first_acts.first_event_id = events.event_id
+    group by events.start_on, events.owner_branch_id, events.source_id, events.receipt_id, events.blob_sha256
+
+),
+
+social as (
+
+    select
+        'social' as domain,
+        observed_on as subject_on,
+        source_id,
+        receipt_id,
+        blob_sha256
+    from {{ ref('int_social__snapshots') }}
+
+    union all
+
+    select
+        'social' as domain,
+        posted_on as subject_on,
+        source_id,
+        receipt_id,
+        blob_sha256
+    from {{ ref('int_social__posts') }}
+
+    union all
+
+    select
+        'social' as domain,
+        posts.posted_on as subject_on,
+        metrics.source_id,
+        metrics.receipt_id,
+        metrics.blob_sha256
+    from {{ ref('int_social__post_metrics') }} as metrics
+    inner join {{ ref('int_social__posts') }} as posts on metrics.post_id = posts.post_id
+
+),
+
+final as (
+
+    select * from door_counts
+    union all
+    select * from events
+    union all
+    select * from partner_acts
+    union all
+    select
+        domain,
+        subject_on,
+        cast(null as {{ dbt.type_string() }}) as branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256,
+        count(*) as observation_count
+    from social
+    group by domain, subject_on, source_id, receipt_id, blob_sha256
+
+)
+
+select * from final

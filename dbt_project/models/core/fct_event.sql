@@ -1,0 +1,23 @@
+select
+    event_id,
+    match_rule,
+    source_id,
+    series_id,
+    slot,
+    title,
+    start_at,
+    end_at,
+    start_on,
+    end_on,
+    area_id,
+    owner_branch_id,
+    owner_rule,
+    venue,
+    status,
+    kind,
+    is_countable,
+    count_reason,
+    partner_count,
+    receipt_id,
+    blob_sha256
+from {{ ref('int_events__events') }}

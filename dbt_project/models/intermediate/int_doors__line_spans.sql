@@ -1,0 +1,71 @@
+-- Tellings longer than an hour (a day, a month): kept as the span they speak of, never spread over its days. A span
+-- gives way where the same line also told hours inside it, or the same people would count twice.
+with spans as (
+
+    select
+        line_id,
+        branch_id,
+        rule,
+        start_on as span_start_on,
+        cast({{ dbt.dateadd('day', 1, 'last_on') }} as date) as span_end_on,
+        in_count,
+        out_count,
+        undirected_count,
+        is_counted
+    from {{ ref('int_doors__mapped_observations') }}
+    where line_id is not null and role = 'perimeter' and not is_within_hour and value_state = 'observed'
+
+),
+
+line_days as (
+
+    select * from {{ ref('int_doors__line_days') }}
+
+),
+
+covered as (
+
+    select
+        spans.line_id,
+        spans.span_start_on,
+        spans.span_end_on,
+        count(*) as day_count,
+        sum(line_days.expected_minutes) as expected_minutes,
+        sum(line_days.hour_count) as hour_count
+    from spans
+    inner join line_days
+        on
+            spans.line_id = line_days.line_id
+            and line_days.local_date >= spans.span_start_on
+            and line_days.local_date < spans.span_end_on
+    group by spans.line_id, spans.span_start_on, spans.span_end_on
+
+),
+
+final as (
+
+    select
+        spans.line_id,
+        spans.branch_id,
+        spans.rule,
+        spans.span_start_on,
+        spans.span_end_on,
+        spans.in_count,
+        spans.out_count,
+        spans.undirected_count,
+        cast(covered.expected_minutes as double precision) as expected_minutes
+    from spans
+    inner join covered
+        on
+            spans.line_id = covered.line_id
+            and spans.span_start_on = covered.span_start_on
+            and spans.span_end_on = covered.span_end_on
+    where
+        spans.is_counted
+        and covered.hour_count = 0
+        -- a span that reaches outside the line's or branch's time can't be said to speak of them alone
+        and covered.day_count = {{ days_between('spans.span_start_on', 'spans.span_end_on') }}
+
+)
+
+select * from final

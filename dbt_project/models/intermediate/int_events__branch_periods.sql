@@ -1,0 +1,140 @@
+-- Events per area, branch and period; branches without any count as an observed zero where a feed speaks for the
+-- whole period. Events that no rule gives to a branch stand under `unassigned`, so that the parts add up.
+with events as (
+
+    select * from {{ ref('int_events__events') }}
+    where area_id is not null
+
+),
+
+day_periods as (
+
+    select * from {{ ref('int_calendar__day_periods') }}
+
+),
+
+periods as (
+
+    select distinct
+        period_kind,
+        period_start,
+        period_end,
+        is_whole
+    from day_periods
+
+),
+
+coverage as (
+
+    select
+        periods.period_kind,
+        periods.period_start,
+        count(*) as feed_count
+    from periods
+    inner join {{ ref('int_events__coverage') }} as windows
+        on
+            periods.period_start >= windows.covers_from
+            and periods.period_end <= windows.covers_to
+    group by periods.period_kind, periods.period_start
+
+),
+
+branch_periods as (
+
+    select distinct
+        branch_days.area_id,
+        branch_days.branch_id,
+        day_periods.period_kind,
+        day_periods.period_start
+    from {{ ref('int_library__branch_days') }} as branch_days
+    inner join day_periods on branch_days.local_date = day_periods.local_date
+
+    union
+
+    select distinct
+        events.area_id,
+        events.owner_branch_id as branch_id,
+        day_periods.period_kind,
+        day_periods.period_start
+    from events
+    inner join day_periods on events.start_on = day_periods.local_date
+    where events.is_countable
+
+),
+
+attendance as (
+
+    select
+        series_id,
+        slot,
+        source_id,
+        coalesce(on_site_count, 0) + coalesce(online_count, 0) as attendance_count
+    from (
+        select
+            *,
+            row_number() over (
+                partition by source_id, series_id, slot
+                order by reported_at desc, receipt_id desc, pointer desc
+            ) as report_rank
+        from {{ ref('stg_events__attendance_reports') }}
+    ) as reports
+    where report_rank = 1 and (on_site_count is not null or online_count is not null)
+
+),
+
+counts as (
+
+    select
+        events.area_id,
+        events.owner_branch_id as branch_id,
+        day_periods.period_kind,
+        day_periods.period_start,
+        count(*) as held_count,
+        sum(case when events.partner_count > 0 then 1 else 0 end) as with_partner_count,
+        count(attendance.attendance_count) as reported_count,
+        sum(attendance.attendance_count) as attendance_count
+    from events
+    inner join day_periods on events.start_on = day_periods.local_date
+    left join attendance
+        on
+            events.source_id = attendance.source_id
+            and events.series_id = attendance.series_id
+            and events.slot = attendance.slot
+    where events.is_countable
+    group by events.area_id, events.owner_branch_id, day_periods.period_kind, day_periods.period_start
+
+),
+
+final as (
+
+    select
+        branch_periods.area_id,
+        branch_periods.branch_id,
+        branch_periods.period_kind,
+        branch_periods.period_start,
+        periods.period_end,
+        periods.is_whole,
+        coalesce(coverage.feed_count, 0) > 0 as is_covered,
+        coalesce(counts.held_count, 0) as held_count,
+        coalesce(counts.with_partner_count, 0) as with_partner_count,
+        coalesce(counts.reported_count, 0) as reported_count,
+        counts.attendance_count
+    from branch_periods
+    inner join periods
+        on
+            branch_periods.period_kind = periods.period_kind
+            and branch_periods.period_start = periods.period_start
+    left join coverage
+        on
+            branch_periods.period_kind = coverage.period_kind
+            and branch_periods.period_start = coverage.period_start
+    left join counts
+        on
+            branch_periods.area_id = counts.area_id
+            and branch_periods.branch_id = counts.branch_id
+            and branch_periods.period_kind = counts.period_kind
+            and branch_periods.period_start = counts.period_start
+
+)
+
+select * from final

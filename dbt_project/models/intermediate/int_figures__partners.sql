@@ -1,0 +1,96 @@
+-- New partners: first act inside the period and not on the frozen baseline list. Without a list, or before it was
+-- frozen, nothing can be called new: that is unverifiable, not zero.
+with areas_periods as (
+
+    select distinct
+        area_id,
+        period_kind,
+        period_start,
+        period_end,
+        is_whole,
+        is_covered
+    from {{ ref('int_events__branch_periods') }}
+
+),
+
+baseline as (
+
+    select max(frozen_on) as frozen_on from {{ ref('stg_library__partner_baseline') }}
+
+),
+
+first_acts as (
+
+    select * from {{ ref('int_partners__first_acts') }}
+    where not is_baseline
+
+),
+
+counts as (
+
+    select
+        areas_periods.area_id,
+        areas_periods.period_kind,
+        areas_periods.period_start,
+        areas_periods.period_end,
+        areas_periods.is_whole,
+        areas_periods.is_covered,
+        baseline.frozen_on,
+        count(first_acts.partner_id) as new_count
+    from areas_periods
+    cross join baseline
+    left join first_acts
+        on
+            areas_periods.area_id = first_acts.area_id
+            and first_acts.first_act_on >= areas_periods.period_start
+            and first_acts.first_act_on < areas_periods.period_end
+    group by
+        areas_periods.area_id, areas_periods.period_kind, areas_periods.period_start, areas_periods.period_end,
+        areas_periods.is_whole, areas_periods.is_covered, baseline.frozen_on
+
+),
+
+final as (
+
+    select
+        'partners_new' as figure_id,
+        area_id,
+        cast(null as {{ dbt.type_string() }}) as branch_id,
+        period_kind,
+        period_start,
+        period_end,
+        case when is_whole and is_covered and frozen_on <= period_start then cast(new_count as double precision) end
+            as value,
+        case
+            when not is_whole then 'O'
+            when not is_covered then 'L'
+            when frozen_on is null then 'O'
+            when frozen_on > period_start then 'M'
+            else 'A'
+        end as status_value,
+        case
+            when not is_whole then 'the period is not whole: it began before reporting or has not ended'
+            when not is_covered then 'no event feed speaks for the whole period'
+            when frozen_on is null then 'unverifiable: no baseline list of partners is frozen'
+            when frozen_on > period_start then 'before the baseline list was frozen nothing can be called new'
+        end as note
+    from counts
+
+)
+
+select
+    figure_id,
+    area_id,
+    branch_id,
+    period_kind,
+    period_start,
+    period_end,
+    value,
+    value as value_low,
+    value as value_high,
+    cast(null as double precision) as observed_share,
+    case when value is not null then 1.0 end as quantity_share,
+    case when value is not null then 'counted' else 'none' end as method,
+    status_value,
+    note
+from final

@@ -1,0 +1,64 @@
+with observations as (
+
+    select * from {{ ref('stg_instagram__posts') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_library__accounts') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('stg_library__settings') }}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by account_id, post_id
+            order by received_at desc, receipt_id desc, pointer desc
+        ) as telling_rank
+    from observations
+
+),
+
+localised as (
+
+    select
+        ranked.*,
+        cast({{ to_local('ranked.posted_at', 'settings.zone') }} as date) as posted_on
+    from ranked
+    cross join settings
+    where ranked.telling_rank = 1
+
+),
+
+final as (
+
+    select
+        localised.post_id,
+        localised.account_id,
+        accounts.area_id,
+        localised.posted_at,
+        localised.posted_on,
+        localised.media_type,
+        localised.product_type,
+        localised.hashtags,
+        localised.source_id,
+        localised.receipt_id,
+        localised.blob_sha256
+    from localised
+    left join accounts
+        on
+            localised.account_id = accounts.account_id
+            and {{ valid_on('accounts', 'localised.posted_on') }}
+
+)
+
+select * from final

@@ -1,0 +1,73 @@
+-- Every published number in one shape. Numbers that could not be told are rows too: null with a status and a note.
+with told as (
+
+    select * from {{ ref('int_figures__visits') }}
+    union all
+    select * from {{ ref('int_figures__events') }}
+    union all
+    select * from {{ ref('int_figures__partners') }}
+    union all
+    select * from {{ ref('int_figures__social') }}
+
+),
+
+definitions as (
+
+    select * from {{ ref('dim_figure') }}
+
+),
+
+areas as (
+
+    select * from {{ ref('dim_area') }}
+
+),
+
+horizon as (
+
+    select * from {{ ref('int_calendar__horizon') }}
+
+),
+
+final as (
+
+    select
+        told.figure_id,
+        definitions.definition_version,
+        told.area_id,
+        told.branch_id,
+        told.period_kind,
+        told.period_start,
+        told.period_end,
+        cast(told.value as double precision) as value,
+        cast(told.value_low as double precision) as value_low,
+        cast(told.value_high as double precision) as value_high,
+        definitions.unit,
+        cast(told.observed_share as double precision) as observed_share,
+        cast(told.quantity_share as double precision) as quantity_share,
+        told.method,
+        told.status_value,
+        -- Sources may be asked again for 30 days and correct themselves; see docs/figures.md.
+        case
+            when told.period_end > {{ dbt.dateadd('day', -30, 'cast(' ~ as_of() ~ ' as date)') }} then 'P'
+            else ''
+        end as status_publication,
+        -- The first year of an area that came about during reporting compares with no year before it.
+        case
+            when
+                areas.valid_from > horizon.start_on
+                and told.period_start < {{ dbt.dateadd('year', 1, 'areas.valid_from') }}
+                then 'B'
+            else ''
+        end as comparability,
+        coalesce(told.note, '') as note,
+        {{ as_of() }} as as_of,
+        '{{ var("data_version") }}' as data_version
+    from told
+    inner join definitions on told.figure_id = definitions.figure_id
+    inner join areas on told.area_id = areas.area_id
+    cross join horizon
+
+)
+
+select * from final

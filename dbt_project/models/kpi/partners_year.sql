@@ -1,0 +1,1 @@
+{{ wide_figures('year', ['partners_new'], 'partners_new') }}

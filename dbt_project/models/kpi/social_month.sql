@@ -1,0 +1,1 @@
+{{ wide_figures('month', ['followers', 'posts', 'engagement_rate'], 'posts') }}

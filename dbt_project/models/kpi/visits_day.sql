@@ -1,0 +1,1 @@
+{{ wide_figures('day', ['visits', 'visits_per_open_hour'], 'visits') }}

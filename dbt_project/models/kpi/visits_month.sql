@@ -1,0 +1,1 @@
+{{ wide_figures('month', ['visits', 'visits_per_open_hour'], 'visits') }}

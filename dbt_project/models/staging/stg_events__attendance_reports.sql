@@ -1,0 +1,15 @@
+select
+    series_id,
+    slot,
+    reported_at,
+    on_site_count,
+    online_count,
+    method,
+    source_id,
+    receipt_id,
+    received_at,
+    blob_sha256,
+    parser,
+    pointer
+from {{ source('lake', 'attendance_reports') }}
+where received_at <= {{ as_of() }}

@@ -1,0 +1,19 @@
+select
+    account_id,
+    post_id,
+    shortcode,
+    posted_at,
+    media_type,
+    product_type,
+    hashtags,
+    like_count,
+    comments_count,
+    content_hash,
+    source_id,
+    receipt_id,
+    received_at,
+    blob_sha256,
+    parser,
+    pointer
+from {{ source('lake', 'social_post_observations') }}
+where received_at <= {{ as_of() }}

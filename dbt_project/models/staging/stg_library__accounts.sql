@@ -1,0 +1,7 @@
+select
+    account_id,
+    platform,
+    area_id,
+    valid_from,
+    valid_to
+from {{ source('library', 'accounts') }}

@@ -1,0 +1,4 @@
+select
+    branch_id,
+    alias
+from {{ source('library', 'branch_aliases') }}

@@ -1,0 +1,4 @@
+select
+    holiday_on,
+    holiday_name
+from {{ source('library', 'holidays') }}

@@ -1,0 +1,4 @@
+select
+    partner_id,
+    alias
+from {{ source('library', 'partner_aliases') }}
