@@ -1,0 +1,89 @@
+"""What the door adapters' tests share: reading bytes the way the lake does, contract check included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingest import lake
+from ingest.adapters import Reject, adapter_for
+from ingest.catalogue import Receipt
+from ingest.config import Source
+from ingest.contracts import REJECTS
+from ingest.landing import sha256_of
+
+RECEIVED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Reading:
+    """What one blob gave: rows as the lake stores them."""
+
+    rows: list[dict[str, Any]]
+    rejects: list[dict[str, Any]]
+    health: list[dict[str, Any]] = field(default_factory=list)
+    raw_rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [r["reason"] for r in self.rejects]
+
+
+ReadDoors = Callable[..., Reading]
+
+
+@pytest.fixture(scope="session")
+def read_doors() -> ReadDoors:
+    """Reads a body with an adapter through the lake's own reader, contract check included."""
+
+    def read(
+        adapter_name: str,
+        body: bytes | str,
+        options: dict[str, Any] | None = None,
+        *,
+        source_id: str = "door_test",
+        how: str = "drop",
+        received_at: datetime = RECEIVED_AT,
+    ) -> Reading:
+        body = body.encode() if isinstance(body, str) else body
+        source = Source(
+            source_id=source_id, family="doors", adapter=adapter_name, description="A test.", options=options or {}
+        )
+        adapter, checked = adapter_for(source)
+        receipt = Receipt(
+            receipt_id=1,
+            source_id=source_id,
+            how=how,
+            received_at=received_at,
+            status="ok",
+            origin="test",
+            ask="",
+            window_start_at=None,
+            window_end_at=None,
+            is_complete=None,
+            http_status=None,
+            etag=None,
+            last_modified=None,
+            media_type=None,
+            blob_sha256=sha256_of(body),
+            byte_count=len(body),
+            error=None,
+        )
+        parsed = lake.read(adapter, source, checked, receipt, body)
+        lineage = {
+            "source_id": source_id,
+            "receipt_id": 1,
+            "received_at": received_at.replace(tzinfo=None),
+            "blob_sha256": receipt.blob_sha256,
+            "parser": f"{adapter.name}@{adapter.version}",
+        }
+        tables, rejects = lake._typed(adapter, parsed, lineage)
+        assert rejects.schema == REJECTS.schema
+        health = tables["door_health"].to_pylist() if "door_health" in tables else []
+        return Reading(tables["door_observations"].to_pylist(), rejects.to_pylist(), health, parsed.rejects)
+
+    return read
