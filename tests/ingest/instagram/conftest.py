@@ -1,0 +1,180 @@
+"""A library with one Instagram account, its home, and a stand-in Graph API on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.catalogue import Receipt
+from ingest.config import Configuration
+from ingest.home import Home
+from ingest.http import Limits, Session
+from ingest.pipeline import Outcome, poll, read_pending
+from sandbox.graph_api import Account, GraphApi, Post, Response
+
+ACCOUNT_ID = "17841400000000001"
+TOKEN = "EAAstandin-token-0123456789abcdef"
+NOW = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
+
+Query = Mapping[str, list[str]]
+FINAL = {
+    "reach": 400,
+    "views": 900,
+    "likes": 40,
+    "comments": 4,
+    "saved": 2,
+    "shares": 3,
+    "total_interactions": 49,
+    "reposts": 0,
+    "follows": 1,
+    "profile_visits": 7,
+}
+
+
+def make_post(number: int, *, days_old: float, **more: Any) -> Post:
+    return Post(
+        **{
+            "post_id": f"1790000000000{number:04d}",
+            "shortcode": f"Cstandin{number:03d}",
+            "posted_at": NOW - timedelta(days=days_old),
+            "media_type": "IMAGE",
+            "product_type": "FEED",
+            "caption": f"Kari Nordmann leser i dag #Moa #tag{number}",
+            "metrics": FINAL,
+            **more,
+        }
+    )
+
+
+class Wire:
+    """The stand-in as a server: notes every call, and lets a test answer in its place."""
+
+    def __init__(self, api: GraphApi) -> None:
+        self.api = api
+        self.calls: list[tuple[str, dict[str, list[str]]]] = []
+        self.instead: Callable[[str, Query], Response | None] = lambda _path, _query: None
+
+    def handle(self, path: str, query: dict[str, list[str]], headers: Mapping[str, str]) -> Response:
+        self.calls.append((path, query))
+        return self.instead(path, query) or self.api.handle(path, query, headers)
+
+    def asked_metrics(self) -> list[list[str]]:
+        """The metric lists of all insights calls so far, in order."""
+        return [query["metric"][0].split(",") for path, query in self.calls if path.endswith("/insights")]
+
+
+class Bench:
+    """One library: poll it at a moment, read what was landed, look into the lake."""
+
+    def __init__(self, root: Path, wire: Wire, url: str) -> None:
+        self.home = Home(root)
+        self.wire = wire
+        self.url = url
+        self.options: dict[str, Any] = {
+            "host": "${GRAPH_URL}",
+            "allow_loopback": True,
+            "account_id": ACCOUNT_ID,
+            "token_env": "GRAPH_TOKEN",
+        }
+
+    @property
+    def configuration(self) -> Configuration:
+        return Configuration.model_validate(
+            {
+                "folder": self.home.root,
+                "library": {
+                    "library_id": "bench",
+                    "name": "Bench",
+                    "zone": "Europe/Oslo",
+                    "reporting": {"start_on": "2026-01-01"},
+                    "areas": [],
+                    "branches": [],
+                },
+                "sources": [
+                    {
+                        "source_id": "instagram_bench",
+                        "family": "instagram",
+                        "adapter": "instagram_graph",
+                        "description": "The stand-in.",
+                        "options": self.options,
+                    }
+                ],
+                "partners": {},
+                "figures": [],
+            }
+        )
+
+    def poll(self, now: datetime = NOW) -> Outcome:
+        self.wire.api.now = now
+        configuration = self.configuration
+        session = Session(Limits(tries=2, backoff_seconds=0), allow_loopback=True)
+        return poll(self.home, configuration, configuration.sources[0], now, session)
+
+    def read(self) -> Outcome:
+        return read_pending(self.home, self.configuration)["instagram_bench"]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        files = sorted((self.home.lake / table / "instagram_bench").glob("*.parquet"))
+        return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+    def statuses(self) -> dict[tuple[str, str], str]:
+        """The status of each metric of each post; fails when one is told twice."""
+        rows = self.rows("social_metric_observations")
+        found = {(row["subject_id"], row["metric"]): row["value_status"] for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    def receipts(self) -> list[Receipt]:
+        return self.home.catalogue.receipts()
+
+
+@pytest.fixture
+def api() -> GraphApi:
+    """The stand-in, without posts: a test gives it those it needs."""
+    account = Account(ACCOUNT_ID, "standin_bibliotek", follows_count=12)
+    return GraphApi(account, [], lambda moment: 1000 + (moment - NOW).days, token=TOKEN, now=NOW)
+
+
+@pytest.fixture
+def make() -> Callable[..., Post]:
+    """Makes a post of a number and an age in days before the bench's usual moment."""
+    return make_post
+
+
+@pytest.fixture
+def bench(api: GraphApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A library whose account is served by the stand-in, on a port of its own."""
+    wire = Wire(api)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            response = wire.handle(parts.path, parse_qs(parts.query), dict(self.headers.items()))
+            self.send_response(response.status)
+            for name, value in response.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(response.body)))
+            self.end_headers()
+            self.wfile.write(response.body)
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        api.base = url
+        monkeypatch.setenv("GRAPH_URL", url)
+        monkeypatch.setenv("GRAPH_TOKEN", TOKEN + "\n")
+        bench = Bench(tmp_path / "home", wire, url)
+        yield bench
+        bench.home.catalogue.close()
+        server.shutdown()
