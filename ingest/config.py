@@ -125,6 +125,17 @@ class OpeningHours(_Dated):
             raise ValueError(f"closes {self.closes} is not after opens {self.opens}; split hours past midnight")
         return self
 
+    def collides(self, other: OpeningHours) -> bool:
+        """Whether both would open one branch at one time: its open minutes would count double."""
+        branches, others = set(self.branch_ids), set(other.branch_ids)
+        return (
+            self.overlaps(other)
+            and bool(set(self.weekdays) & set(other.weekdays))
+            and (not branches or not others or bool(branches & others))
+            and self.opens < other.closes
+            and other.opens < self.closes
+        )
+
 
 class OpeningException(_Model):
     """A stretch of dates on which the regular hours do not hold. `last_on` is included.
@@ -232,6 +243,9 @@ class Library(_Model):
                 _known("area", member.area_id, areas, f"branch {branch.branch_id}")
                 if any(member.overlaps(other) for other in branch.areas[i + 1 :]):
                     raise ValueError(f"branch {branch.branch_id} belongs to two areas at once")
+                area = next(a for a in self.areas if a.area_id == member.area_id)
+                if member.valid_from < area.valid_from or (member.valid_to or date.max) > (area.valid_to or date.max):
+                    raise ValueError(f"branch {branch.branch_id} belongs to area {area.area_id} outside its validity")
         for line in self.lines:
             _known("branch", line.branch_id, branches, f"line {line.line_id}")
         for i, line in enumerate(self.lines):
@@ -243,6 +257,10 @@ class Library(_Model):
                 )
                 if same and line.overlaps(other):
                     raise ValueError(f"lines {line.line_id} and {other.line_id} claim the same sensor at once")
+        for i, hours in enumerate(self.opening_hours):
+            for other_hours in self.opening_hours[i + 1 :]:
+                if hours.collides(other_hours):
+                    raise ValueError(f"opening hours {hours.opens}-{hours.closes} stand twice for a branch and weekday")
         for account in self.accounts:
             _known("area", account.area_id, areas, f"account {account.account_id}")
         for branch_ids in [h.branch_ids for h in self.opening_hours] + [e.branch_ids for e in self.opening_exceptions]:

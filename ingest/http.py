@@ -127,7 +127,6 @@ class _Patience(Retry):
             response.close()  # urllib3 would read it to its end, which need not come
         return following
 
-
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         return _retry_after(response.headers)  # what can't be read (`soon`) is no wish, and no reason to give up
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ from ingest.config import Source
 from ingest.contracts import FETCHES, REJECTS, TABLES, Table
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.landing import fsync_directory, write_atomically
+from ingest.landing import make_durable, write_atomically
 
 # Receipts per file of the `fetches` table: a closed block is never written again.
 FETCH_BLOCK = 10_000
+# Readings that share one waiting for the disk; what a kill can cost is reading so many again.
+READ_BATCH = 256
+READ_BATCH_BYTES = 64 * 1024 * 1024
 MARKERS = "_read"
 
 
@@ -97,6 +101,22 @@ def parquet_bytes(rows: pa.Table) -> bytes:
     return out.getvalue()
 
 
+@dataclass(frozen=True)
+class Way:
+    """One blob and how it is read.
+
+    Attributes:
+        receipt: the first receipt that brought this reading; its time becomes the recorded time.
+        body: the bytes it brought.
+    """
+
+    adapter: Adapter
+    source: Source
+    options: Any
+    receipt: Receipt
+    body: bytes
+
+
 class Lake:
     """The lake's files under one folder."""
 
@@ -118,52 +138,61 @@ class Lake:
             return {}
         return dict(p.name.removesuffix(".json").rsplit(".", 1) for p in sorted(folder.glob("[!.]*.json")))
 
-    def write_reading(
-        self, adapter: Adapter, source: Source, options: Any, receipt: Receipt, body: bytes
-    ) -> dict[str, int]:
-        """Parse one blob and write its rows, its rejects and then its marker.
+    def write_readings(self, work: Iterable[Way]) -> Iterator[dict[str, int]]:
+        """Parse blobs and write their rows and rejects, then their markers, a batch at a time.
 
-        Args:
-            receipt: the first receipt that brought this reading; its time becomes the recorded time.
+        The old marker goes first and the new one comes last, with the disk brought up to date in between: no marker
+        ever vouches for mixed files, after a power cut or to an older version of the code either. Batches share that
+        waiting for the disk, which is most of the time that a small blob takes.
 
-        Returns:
-            Row counts per table, `rejects` included.
+        Yields:
+            Row counts per table, `rejects` included, one per reading, before its marker stands.
         """
-        parsed = read(adapter, source, options, receipt, body)
-        lineage = {
-            "source_id": source.source_id,
-            "receipt_id": receipt.receipt_id,
-            "received_at": naive_utc(receipt.received_at),
-            "blob_sha256": receipt.blob_sha256,
-            "parser": f"{adapter.name}@{adapter.version}",
-        }
-        name = stem(adapter, receipt)
-        tables, rejects = _typed(adapter, parsed, lineage)
-        tables[REJECTS.name] = rejects
-        # The old marker goes first and the new one comes last: between them no marker vouches for mixed files,
-        # also not to an older version of the code that is brought back after a kill.
-        self.forget_reading(source.source_id, name, keep=frozenset(t for t, rows in tables.items() if rows.num_rows))
-        for table_name, rows in tables.items():
-            if rows.num_rows:
-                write_atomically(self._file(table_name, source.source_id, name), parquet_bytes(rows))
-        counts = {table_name: rows.num_rows for table_name, rows in tables.items()}
-        marker = self.root / MARKERS / source.source_id / f"{name}.{parse_id(adapter, source, options)}.json"
-        write_atomically(marker, json.dumps(counts, sort_keys=True).encode())
-        return counts
+        for batch in _batches(work):
+            self._forget((way.source.source_id, stem(way.adapter, way.receipt)) for way in batch)
+            written: list[Path] = []
+            markers: list[tuple[Path, bytes]] = []
+            for way in batch:
+                name = stem(way.adapter, way.receipt)
+                tables = _tables(way)
+                for table_name, rows in tables.items():
+                    if rows.num_rows:
+                        path = self._file(table_name, way.source.source_id, name)
+                        write_atomically(path, parquet_bytes(rows), durable=False)
+                        written.append(path)
+                counts = {table_name: rows.num_rows for table_name, rows in tables.items()}
+                reading = parse_id(way.adapter, way.source, way.options)
+                marker = self.root / MARKERS / way.source.source_id / f"{name}.{reading}.json"
+                markers.append((marker, json.dumps(counts, sort_keys=True).encode()))
+                yield counts
+            make_durable(written)
+            for marker, body in markers:
+                write_atomically(marker, body, durable=False)  # one that is lost is written again by the next run
 
     def _file(self, table: str, source_id: str, name: str) -> Path:
         return self.root / table / source_id / f"{name}.parquet"
 
-    def forget_reading(self, source_id: str, name: str, *, keep: frozenset[str] = frozenset()) -> None:
-        """Remove a reading's markers, then its rows in every table but those to `keep`, which are about to be replaced.
+    def forget_readings(self, source_id: str, names: Iterable[str]) -> None:
+        """Remove readings: their markers, then their rows in every table."""
+        self._forget((source_id, name) for name in names)
 
-        Every table, not only the adapter's: an earlier version, or another adapter, may have written elsewhere.
-        """
-        for marker in sorted((self.root / MARKERS / source_id).glob(f"{name}.*.json")):
-            _remove(marker)
-        for table in TABLES:
-            if table not in keep:
-                _remove(self._file(table, source_id, name))
+    def _forget(self, readings: Iterable[tuple[str, str]]) -> None:
+        """Remove markers, then rows; of every table, because an earlier adapter may have written elsewhere."""
+        by_source: dict[str, set[str]] = {}
+        for source_id, name in readings:
+            by_source.setdefault(source_id, set()).add(name)
+        for source_id, names in by_source.items():
+            markers = [
+                path
+                for path in (self.root / MARKERS / source_id).glob("[!.]*.json")
+                if path.name.removesuffix(".json").rsplit(".", 1)[0] in names
+            ]
+            for marker in markers:
+                marker.unlink(missing_ok=True)
+            make_durable(markers)
+            rows = [path for table in TABLES for name in names if (path := self._file(table, source_id, name)).exists()]
+            for path in rows:
+                path.unlink(missing_ok=True)
 
     def write_fetches(self, receipts: Iterable[Receipt]) -> None:
         """Write the receipts as the `fetches` table, in blocks by number."""
@@ -212,11 +241,32 @@ class Lake:
         return sorted(gone)
 
 
-def _remove(path: Path) -> None:
-    """Remove a file so that it stays removed after a power cut; another process may have been faster."""
-    if path.exists():
-        path.unlink(missing_ok=True)
-        fsync_directory(path.parent)
+def _batches(work: Iterable[Way]) -> Iterator[list[Way]]:
+    """Work in batches that are bounded in number and in bytes held at once."""
+    batch: list[Way] = []
+    for way in work:
+        batch.append(way)
+        if len(batch) == READ_BATCH or sum(len(w.body) for w in batch) > READ_BATCH_BYTES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _tables(way: Way) -> dict[str, pa.Table]:
+    """A blob's rows and rejects as typed tables."""
+    receipt = way.receipt
+    lineage = {
+        "source_id": way.source.source_id,
+        "receipt_id": receipt.receipt_id,
+        "received_at": naive_utc(receipt.received_at),
+        "blob_sha256": receipt.blob_sha256,
+        "parser": f"{way.adapter.name}@{way.adapter.version}",
+    }
+    parsed = read(way.adapter, way.source, way.options, receipt, way.body)
+    tables, rejects = _typed(way.adapter, parsed, lineage)
+    tables[REJECTS.name] = rejects
+    return tables
 
 
 def read(adapter: Adapter, source: Source, options: Any, receipt: Receipt, body: bytes) -> Parsed:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from ingest.errors import PermanentFailure
@@ -39,20 +40,42 @@ def make_directory(path: Path) -> None:
     fsync_directory(path.parent)
 
 
-def write_atomically(path: Path, body: bytes) -> None:
-    """Write `body` to `path` so that a reader sees the old file, or the new one whole, and never a part."""
+def write_atomically(path: Path, body: bytes, *, durable: bool = True) -> None:
+    """Write `body` to `path` so that a reader sees the old file, or the new one whole, and never a part.
+
+    Args:
+        durable: whether it survives a power cut once this returns; without, only `make_durable` promises that.
+    """
     make_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as out:
             out.write(body)
-            out.flush()
-            os.fsync(out.fileno())
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    fsync_directory(path.parent)
+    if durable:
+        fsync_directory(path.parent)
+
+
+def make_durable(paths: Iterable[Path]) -> None:
+    """Bring files that were written with `durable=False`, and removals beside them, to disk, each folder once."""
+    folders = set()
+    for path in paths:
+        folders.add(path.parent)
+        if path.exists():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    for folder in sorted(folders):
+        if folder.is_dir():
+            fsync_directory(folder)
 
 
 class BlobStore:

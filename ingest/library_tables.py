@@ -387,7 +387,8 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "description": s.description,
                 "owner": s.owner,
                 "is_enabled": s.enabled,
-                "expected_every_hours": s.expected_every_hours, "branch_id": s.branch_id,
+                "expected_every_hours": s.expected_every_hours,
+                "branch_id": s.branch_id,
             }
             for s in configuration.sources
         ],

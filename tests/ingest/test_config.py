@@ -157,6 +157,16 @@ CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
         lambda d: d["areas"][0].update(valid_to="2019-01-01"),
         ("library.yaml", "areas.0", "valid_to"),
     ),
+    "hours that overlap": (
+        "library",
+        lambda d: d["opening_hours"].append({**d["opening_hours"][0], "opens": "00:01", "closes": "23:59"}),
+        ("library.yaml", "opening hours", "stand twice"),
+    ),
+    "branch in an area that is no more": (
+        "library",
+        lambda d: d["areas"][0].update(valid_to="2020-06-01"),
+        ("library.yaml", "moa", "1507", "outside its validity"),
+    ),
     "no inhabitants": (
         "library",
         lambda d: d["areas"][0]["inhabitants"][0].update(count=0),

@@ -195,7 +195,8 @@ def test_a_name_that_changes_its_address_after_the_check_gets_no_byte(monkeypatc
         listener.settimeout(1)
         with contextlib.suppress(TimeoutError):
             connection, _ = listener.accept()
-            assert connection.recv(100) == b""
+            with connection:
+                assert connection.recv(100) == b""
 
 
 @pytest.mark.parametrize("name", ["x" * 70 + ".example", "feed..example", "no-such-name.invalid"])

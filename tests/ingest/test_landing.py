@@ -6,7 +6,11 @@ import hashlib
 import multiprocessing
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -221,3 +225,59 @@ def test_a_receipt_without_bytes_has_no_body(tmp_path: Path) -> None:
     receipt = home.land(Arrival("door_push", "poll", NOW, status="failed", error="x"))
     with pytest.raises(ValueError, match="brought no bytes"):
         home.body(receipt)
+
+
+def runbook(project: Path) -> dict[str, str]:
+    """The named shell blocks of the landing runbook."""
+    text = (project / "docs" / "runbooks" / "landing.md").read_text(encoding="utf-8")
+    found = re.findall(r"^ *```sh (\w+)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return {name: textwrap.dedent(block) for name, block in found}
+
+
+@pytest.mark.slow
+def test_the_runbooks_commands_bring_a_lost_landing_back(project: Path, tmp_path: Path) -> None:
+    """A backup that was never restored is a hope; and nobody should try these commands for the first time at seven."""
+    blocks = runbook(project)
+    home = Home(tmp_path / "data")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("LEVENDE_HOME", None)
+    environment.pop("LEVENDE_CATALOGUE_URL", None)
+
+    def run(name: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", blocks[name]],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = home.land(Arrival("door_push", "push", NOW, b"first"))
+    run("backup")
+    second = home.land(Arrival("door_push", "push", NOW, b"second"))
+    run("backup")
+    home.land(Arrival("door_push", "push", NOW, b"after the backup"))
+    home.blobs.path(str(first.blob_sha256)).write_bytes(b"spoiled")
+    home.blobs.path(str(second.blob_sha256)).unlink()
+    said = run("check")
+    assert "receipt 1 of door_push: blob_damaged" in said
+    assert "receipt 2 of door_push: blob_missing" in said
+    assert said.endswith("2 bad of 3 receipts\n")
+
+    home.catalogue.close()
+    run("restore")
+    assert run("check") == "0 bad of 2 receipts\n"
+    restored = Home(tmp_path / "data")
+    assert [restored.body(r) for r in restored.catalogue.receipts()] == [b"first", b"second"]
+    assert restored.land(Arrival("door_push", "push", NOW, b"next")).receipt_id == 3
+
+    left = restored.blobs.path(str(first.blob_sha256)).with_name(".left.0.tmp")
+    left.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    restored.lake.mkdir()
+    run("tidy")
+    assert not left.exists()
+    assert run("check").startswith("0 bad")

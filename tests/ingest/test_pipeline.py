@@ -58,6 +58,29 @@ def drop(home: Home) -> Path:
     return home.drop / "door_toy_moa"
 
 
+def test_a_file_put_back_to_what_it_was_is_a_new_arrival(home: Home) -> None:
+    """Somebody overwrote a month by mistake and restores it: the mistake must not stay the last word."""
+    for body in (b"moa;1;1\n", b"moa;9;9\n", b"moa;1;1\n", b"moa;1;1\n"):
+        put(drop(home), "a.csv", body)
+        swept(home)
+    receipts = home.catalogue.receipts()
+    assert [r.byte_count for r in receipts] == [8, 8, 8]
+    assert receipts[0].blob_sha256 == receipts[2].blob_sha256 != receipts[1].blob_sha256
+
+
+def test_files_of_one_name_in_two_folders_are_two_files_and_never_take_turns(home: Home, tmp_path: Path) -> None:
+    """Known by their last part alone they would look changed at every sweep, for ever."""
+    put(drop(home), "2022/a.csv", b"moa;1;1\n")
+    put(drop(home), "2023/a.csv", b"moa;2;2\n")
+    for _ in range(3):
+        assert swept(home) == ["2022/a.csv", "2023/a.csv"]
+    put(tmp_path / "kept", "2022/a.csv", b"moa;3;3\n")
+    feed = source(path=str(tmp_path / "kept"))
+    outcome = sweep(home, configuration(home.root, feed), feed, NOW)
+    assert [f.reason for f in outcome.failures] == ["name_twice"]
+    assert outcome.receipts == 0
+
+
 def test_a_dropped_file_is_one_receipt_however_often_it_is_swept(home: Home) -> None:
     """The folder is swept every minute, and people leave their files where they are."""
     put(drop(home), "a.csv")

@@ -1,9 +1,16 @@
--- One telling per counted interval: the one the device sent last, else the one that arrived last. Earlier ones stay
+-- One telling per counted interval: the one the device sent last, else the one that was news last. Earlier ones stay
 -- in the lake. Order of arrival decides only where the device does not say when it sent.
 with observations as (
 
-    select * from {{ ref('stg_doors__observations') }}
-    where kind = 'interval'
+    select
+        observations.*,
+        recorded.recorded_receipt_id
+    from {{ ref('stg_doors__observations') }} as observations
+    inner join {{ ref('int_landing__recorded_times') }} as recorded
+        on
+            observations.source_id = recorded.source_id
+            and observations.blob_sha256 = recorded.blob_sha256
+    where observations.kind = 'interval'
 
 ),
 
@@ -13,7 +20,7 @@ ranked as (
         *,
         row_number() over (
             partition by source_id, device_key, line_key, interval_start_at, interval_end_at
-            order by sent_at desc nulls last, received_at desc, receipt_id desc, pointer desc
+            order by sent_at desc nulls last, recorded_receipt_id desc, pointer desc
         ) as telling_rank
     from observations
 

@@ -24,21 +24,6 @@ periods as (
 
 ),
 
-coverage as (
-
-    select
-        periods.period_kind,
-        periods.period_start,
-        count(*) as feed_count
-    from periods
-    inner join {{ ref('int_events__coverage') }} as windows
-        on
-            periods.period_start >= windows.covers_from
-            and periods.period_end <= windows.covers_to
-    group by periods.period_kind, periods.period_start
-
-),
-
 branch_periods as (
 
     select distinct
@@ -59,6 +44,27 @@ branch_periods as (
     from events
     inner join day_periods on events.start_on = day_periods.local_date
     where events.is_countable
+
+),
+
+coverage as (
+
+    select
+        branch_periods.branch_id,
+        branch_periods.period_kind,
+        branch_periods.period_start,
+        count(*) as feed_count
+    from branch_periods
+    inner join periods
+        on
+            branch_periods.period_kind = periods.period_kind
+            and branch_periods.period_start = periods.period_start
+    inner join {{ ref('int_events__coverage') }} as windows
+        on
+            branch_periods.period_start >= windows.covers_from
+            and periods.period_end <= windows.covers_to
+            and coalesce(windows.branch_id, branch_periods.branch_id) = branch_periods.branch_id
+    group by branch_periods.branch_id, branch_periods.period_kind, branch_periods.period_start
 
 ),
 
@@ -126,7 +132,8 @@ final as (
             and branch_periods.period_start = periods.period_start
     left join coverage
         on
-            branch_periods.period_kind = coverage.period_kind
+            branch_periods.branch_id = coverage.branch_id
+            and branch_periods.period_kind = coverage.period_kind
             and branch_periods.period_start = coverage.period_start
     left join counts
         on

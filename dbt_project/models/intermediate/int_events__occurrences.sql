@@ -2,7 +2,14 @@
 -- claim: feeds forget the past, and forgetting is not cancelling.
 with observations as (
 
-    select * from {{ ref('stg_events__observations') }}
+    select
+        observations.*,
+        recorded.recorded_receipt_id
+    from {{ ref('stg_events__observations') }} as observations
+    inner join {{ ref('int_landing__recorded_times') }} as recorded
+        on
+            observations.source_id = recorded.source_id
+            and observations.blob_sha256 = recorded.blob_sha256
 
 ),
 
@@ -12,7 +19,7 @@ ranked as (
         *,
         row_number() over (
             partition by source_id, series_id, slot
-            order by received_at desc, receipt_id desc, pointer desc
+            order by recorded_receipt_id desc, pointer desc
         ) as claim_rank
     from observations
 

@@ -29,13 +29,13 @@ grouped as (
         period_start,
         period_end,
         is_whole,
-        is_covered,
+        min(case when is_covered then 1 else 0 end) = 1 as is_covered,
         sum(held_count) as held_count,
         sum(with_partner_count) as with_partner_count,
         sum(reported_count) as reported_count,
         sum(attendance_count) as attendance_count
     from branch_periods
-    group by area_id, period_kind, period_start, period_end, is_whole, is_covered
+    group by area_id, period_kind, period_start, period_end, is_whole
 
 ),
 

@@ -2,14 +2,15 @@
 -- frozen, nothing can be called new: that is unverifiable, not zero.
 with areas_periods as (
 
-    select distinct
+    select
         area_id,
         period_kind,
         period_start,
         period_end,
         is_whole,
-        is_covered
+        min(case when is_covered then 1 else 0 end) = 1 as is_covered
     from {{ ref('int_events__branch_periods') }}
+    group by area_id, period_kind, period_start, period_end, is_whole
 
 ),
 

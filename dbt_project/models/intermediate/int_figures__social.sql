@@ -13,6 +13,7 @@ followers as (
         period_start,
         period_end,
         is_whole,
+        has_account,
         cast(followers_count as double precision) as measured,
         followers_count is not null as is_known,
         1.0 as known_share,
@@ -30,6 +31,7 @@ posts as (
         period_start,
         period_end,
         is_whole,
+        has_account,
         cast(post_count as double precision) as measured,
         is_asked as is_known,
         1.0 as known_share,
@@ -47,6 +49,7 @@ engagement as (
         period_start,
         period_end,
         is_whole,
+        has_account,
         case when summed_post_reach > 0 then cast(interactions as double precision) / summed_post_reach end as measured,
         is_asked and coalesce(summed_post_reach, 0) > 0 as is_known,
         case when post_count > 0 then cast(measured_count as double precision) / post_count end as known_share,
@@ -74,15 +77,16 @@ final as (
         period_kind,
         period_start,
         period_end,
-        case when is_whole and is_known then measured end as value,
-        case when is_whole and is_known then known_share end as quantity_share,
+        case when is_whole and has_account and is_known then measured end as value,
+        case when is_whole and has_account and is_known then known_share end as quantity_share,
         case
             when not is_whole then 'O'
-            when not is_known then 'L'
+            when not has_account or not is_known then 'L'
             else 'A'
         end as status_value,
         case
             when not is_whole then 'the period is not whole: it began before reporting or has not ended'
+            when not has_account then 'no account is described for the area'
             when not is_known then unknown_note
         end as note
     from all_figures

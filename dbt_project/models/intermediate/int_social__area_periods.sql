@@ -18,16 +18,30 @@ settings as (
 
 ),
 
+areas as (
+
+    select * from {{ ref('stg_library__areas') }}
+
+),
+
 area_periods as (
 
-    select distinct
-        accounts.area_id,
+    select
+        areas.area_id,
         day_periods.period_kind,
         day_periods.period_start,
         day_periods.period_end,
+        day_periods.is_whole,
+        count(distinct accounts.account_id) as account_count
+    from areas
+    inner join day_periods on {{ valid_on('areas', 'day_periods.local_date') }}
+    left join accounts
+        on
+            areas.area_id = accounts.area_id
+            and {{ valid_on('accounts', 'day_periods.local_date') }}
+    group by
+        areas.area_id, day_periods.period_kind, day_periods.period_start, day_periods.period_end,
         day_periods.is_whole
-    from accounts
-    inner join day_periods on {{ valid_on('accounts', 'day_periods.local_date') }}
 
 ),
 
@@ -117,6 +131,7 @@ final as (
         area_periods.period_start,
         area_periods.period_end,
         area_periods.is_whole,
+        area_periods.account_count > 0 as has_account,
         followers.followers_count,
         coalesce(asked.asked_on >= area_periods.period_end, false) as is_asked,
         coalesce(posts.post_count, 0) as post_count,

@@ -139,11 +139,11 @@ def read_and_die(root: Path, writes: int, version: int = 1) -> None:
     real_write = lake.write_atomically
     left = [writes]
 
-    def write(path: Path, body: bytes) -> None:
+    def write(path: Path, body: bytes, *, durable: bool = True) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         left[0] -= 1
-        real_write(path, body)
+        real_write(path, body, durable=durable)
 
     lake.write_atomically = write
     with registered():

@@ -1,0 +1,638 @@
+"""iCalendar feeds and files (RFC 5545): asking for them, and reading each dated holding out of them.
+
+What belongs here: the adapter `icalendar` with its options, the poll, identity (series and slot), and the words of
+an event. What does not: lines and guards (`_ical_scan`), dates (`ical_expand`), the process that bounds them
+(`_ical_child`), and any decision about what counts (dbt).
+
+A feed is outside input. Whatever it says, reading ends in bounded time, a bad event costs only its series, and a
+body that is no whole calendar is unreadable, never an empty calendar.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.catalogue import Arrival, Receipt
+from ingest.config import Source, expand, start_of
+from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure
+from ingest.events import ical_expand
+from ingest.events._ical_child import Bounds, Expander
+from ingest.events._ical_scan import (
+    MAX_DATES,
+    TIMING,
+    WORDS,
+    Component,
+    Refused,
+    count_events,
+    looks_whole,
+    minimise,
+    refused,
+    scan,
+)
+from ingest.http import redacted
+
+# Feeds are cut at round numbers: so many events exactly are probably not all of them.
+ROUND_CAPS = frozenset({30, 50, 100, 200, 250, 500, 1000})
+MAX_TEXT = 1_000
+MAX_UID = 300
+MAX_DESCRIPTION = 20_000
+
+_STATUSES = {
+    "": "scheduled",
+    "CONFIRMED": "scheduled",
+    "TENTATIVE": "tentative",
+    "CANCELLED": "cancelled",
+    "CANCELED": "cancelled",
+    "POSTPONED": "postponed",
+}
+_IANA = available_timezones()
+# "Europe" is a folder of the zone list, and asking the list for it fails with a file error.
+_ZONE_FOLDERS = frozenset(name.rsplit("/", depth)[0] for name in _IANA for depth in (1, 2) if "/" in name) - _IANA
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
+# Bounded before the @, or a long word without one would be searched from each of its letters.
+_MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]+\.[^\s@<>()]+")
+_LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
+_PHONE = re.compile(
+    r"(?:\+|\b00)\d{1,3}[ .]?(?:\d[ .]?){6,12}|\b(?:tlf|telefon|mobil|mob|ring|phone|tel)\b[.: ]*(?:\d[ .]?){5,12}",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<[^<>]*>")
+
+
+class IcalendarOptions(Options):
+    """What a source of this adapter may say under `options`.
+
+    Attributes:
+        url: the feed's address; `${NAME}` is filled from the environment when it is asked. Absent: files only.
+        zone: IANA zone of times and dates that name none, and of the local date of times in UTC.
+        expand_from, expand_to: local dates, half-open. What overlaps them is delivered; nothing else is, single
+            events included. Fixed dates and not "a year ahead", because the same bytes must give the same rows.
+        max_bytes: largest body, after decompression.
+        allow_loopback: whether http://127.0.0.1 may be asked; for stand-in servers.
+        is_full: whether the publisher says that the feed holds everything inside the window.
+        partner_patterns: regular expressions with one group, searched in each line of the description; what the
+            group finds are co-organisers. Only these words of a description are kept.
+        partner_separators: what stands between several of them. ` og ` is not among the defaults: names hold it.
+        headers_env: header name to the environment variable with its value.
+        seconds_per_series, seconds_per_feed, memory_mib: what expanding may cost; processor time for a series.
+        max_occurrences_per_series, max_occurrences: caps; a series beyond one is a reject.
+    """
+
+    url: str | None = None
+    zone: str
+    expand_from: date
+    expand_to: date
+    max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, le=64 * 1024 * 1024)
+    allow_loopback: bool = False
+    is_full: bool = False
+    partner_patterns: tuple[str, ...] = ()
+    partner_separators: tuple[str, ...] = (",", ";")
+    headers_env: dict[str, str] = Field(default_factory=dict)
+    seconds_per_series: int = Field(default=5, ge=1, le=60)
+    seconds_per_feed: float = Field(default=180, gt=0, le=3600)
+    memory_mib: int = Field(default=1024, ge=256)
+    max_occurrences_per_series: int = Field(default=5_000, ge=1, le=5_000)
+    max_occurrences: int = Field(default=20_000, ge=1, le=20_000)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in _IANA:
+            raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, value: str | None) -> str | None:
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise ValueError("a user name in an address is a secret; use headers_env or a ${VARIABLE}")
+        return value
+
+    @field_validator("partner_patterns")
+    @classmethod
+    def _one_group(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError(f"{pattern!r} must have exactly one group")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> IcalendarOptions:
+        if self.expand_to <= self.expand_from:
+            raise ValueError(f"expand_to {self.expand_to} is not after expand_from {self.expand_from}")
+        return self
+
+
+@dataclass
+class _Words:
+    """What an event says about itself, cleaned; nothing in it may name a person."""
+
+    title: str | None = None
+    location: str | None = None
+    categories: str | None = None
+    partner_claims: str | None = None
+    status: str = "scheduled"
+    is_public: bool = True
+    sequence: int | None = None
+    modified_at: datetime | None = None
+    url: str | None = None
+    flags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Group:
+    """One series: the components that share its id."""
+
+    series_id: str
+    members: list[Component]
+    flags: list[str] = field(default_factory=list)
+
+    @property
+    def line_number(self) -> int:
+        return min(member.line_number for member in self.members)
+
+
+@register
+class Icalendar(Adapter):
+    """iCalendar by poll or file. One row per occurrence inside the configured window."""
+
+    name: ClassVar[str] = "icalendar"
+    family: ClassVar[str] = "events"
+    version: ClassVar[int] = 1
+    tables: ClassVar[tuple[str, ...]] = ("event_observations",)
+    options: ClassVar[type[Options]] = IcalendarOptions
+    polls: ClassVar[bool] = True
+
+    def fetch(self, context: FetchContext) -> Iterator[Arrival]:
+        """Ask for the feed once, conditionally. Lines about people are removed before the bytes are landed.
+
+        Raises:
+            ConfigurationError: a variable that the options name is not set.
+            PermanentFailure: the publisher refuses, the feed is gone, or the address is not allowed.
+            TransientFailure: still failing after the retries.
+        """
+        options: IcalendarOptions = context.options
+        if options.url is None:
+            return
+        # Of the address as configured, before the variables are filled: secret feed addresses carry their secret
+        # in the path (Google, Outlook), where no redaction could know it.
+        origin = _origin(options.url)
+        known = context.latest(origin)
+        headers = {"Accept": "text/calendar, */*;q=0.5", **_secret_headers(options.headers_env)}
+        if known is not None and known.etag:
+            headers["If-None-Match"] = known.etag
+        if known is not None and known.last_modified:
+            headers["If-Modified-Since"] = known.last_modified
+        url = expand(options.url)
+        try:
+            answer = context.session.get(url, headers=headers, max_bytes=options.max_bytes)
+        except IngestError as failure:
+            raise _without_address(failure, origin) from None
+        zone = ZoneInfo(options.zone)
+        common: dict[str, Any] = {
+            "source_id": context.source.source_id,
+            "how": "poll",
+            "received_at": context.now,
+            "origin": origin,
+            "window_start_at": start_of(options.expand_from, zone),
+            "window_end_at": start_of(options.expand_to, zone),
+            "http_status": answer.status,
+        }
+        if answer.status == 304 and known is not None:
+            yield Arrival(**common, status="not_modified", is_complete=known.is_complete)
+            return
+        if answer.status != 200:
+            raise _refusal(answer.status, origin)
+        body = minimise(answer.body)
+        is_whole = looks_whole(body)
+        yield Arrival(
+            **common,
+            body=body,
+            is_complete=_is_complete(body, is_whole, options.is_full),
+            # A page that is no calendar must not be confirmed by the next poll's 304.
+            etag=answer.headers.get("ETag") if is_whole else None,
+            last_modified=answer.headers.get("Last-Modified") if is_whole else None,
+            media_type=answer.headers.get("Content-Type"),
+        )
+
+    def parse(self, body: bytes, receipt: Receipt, source: Source, options: Any) -> Parsed:
+        """Every occurrence that overlaps the window; one reject per series or event that has none.
+
+        Raises:
+            TypeError: given text; the iCalendar library would open a file of that name.
+            UnreadableBody: the bytes are no whole calendar.
+        """
+        rejects: list[Reject] = []
+        good: list[Component] = []
+        for component in scan(body, options.max_bytes):
+            problem = refused(component)
+            if problem is None:
+                good.append(component)
+            else:
+                rejects.append(_reject(component.line_number, problem))
+        rows: list[dict[str, Any]] = []
+        bounds = Bounds(options.seconds_per_series, 60.0, options.seconds_per_feed, options.memory_mib)
+        with Expander(bounds) as expander:
+            for group in _groups(good):
+                found, problems = _dates(group, options, expander)
+                rejects += problems
+                if len(rows) + len(found) > options.max_occurrences:
+                    words = f"with it the feed has more than {options.max_occurrences} occurrences in the window."
+                    rejects.append(_reject(group.line_number, Refused("occurrence_cap", words, _CAP_ACTION)))
+                    continue
+                rows += _rows(group, found, source, options)
+        rows.sort(key=lambda row: (row["start_at"], row["series_id"], row["slot"]))
+        rejects.sort(key=lambda reject: (int(reject.pointer.removeprefix("line ")), reject.reason))
+        return Parsed({"event_observations": rows}, _told_once(rejects))
+
+
+_CAP_ACTION = "Shorten the source's window, or ask the publisher to mend the event; what is cut makes figures too low."
+
+
+def _told_once(rejects: list[Reject]) -> list[Reject]:
+    """One reject per place and reason, which is the rejects table's key."""
+    return list({(reject.pointer, reject.reason): reject for reject in reversed(rejects)}.values())[::-1]
+
+
+# -- asking ---------------------------------------------------------------------------------------------------------
+
+
+def _origin(url: str) -> str:
+    """The feed's name in receipts: the configured address without query, or the variable that is the whole address."""
+    variable = re.match(r"\$\{[A-Z][A-Z0-9_]*\}", url)
+    return variable[0] if variable else redacted(url)
+
+
+def _secret_headers(headers_env: Mapping[str, str]) -> dict[str, str]:
+    headers = {}
+    for header, variable in headers_env.items():
+        value = os.environ.get(variable)
+        if not value:
+            raise ConfigurationError(
+                f"the environment variable {variable} is not set.", next_action=f"Set {variable} and start again."
+            )
+        headers[header] = value
+    return headers
+
+
+def _without_address(failure: IngestError, origin: str) -> IngestError:
+    """The same failure, told by the configured address: the one asked may hold a secret in its path."""
+    message = f"{origin} could not be fetched ({failure.reason})."
+    if isinstance(failure, TransientFailure):
+        return TransientFailure(
+            message,
+            reason=failure.reason,
+            next_action=failure.next_action,
+            retry_after_seconds=failure.retry_after_seconds,
+        )
+    return PermanentFailure(message, reason=failure.reason, next_action=failure.next_action)
+
+
+def _refusal(status: int, origin: str) -> PermanentFailure:
+    actions = {
+        401: "Check the secret that the source's options name.",
+        403: "Check the secret that the source's options name, and whether the calendar is still shared.",
+        404: "Check the address with the publisher, and mend url in the source's options.",
+        410: "The publisher has removed the feed: ask for its successor, or disable the source.",
+    }
+    return PermanentFailure(
+        f"{origin} answered {status}.",
+        reason=f"http_{status}",
+        next_action=actions.get(status, "Look at the feed's address in a browser, and ask the publisher."),
+    )
+
+
+def _is_complete(body: bytes, is_whole: bool, is_full: bool) -> bool | None:
+    """Whether absence from this body means anything. The format has no total: only the publisher's word can say so."""
+    if not is_whole:
+        return False
+    if not is_full:
+        return None
+    return count_events(body) not in ROUND_CAPS
+
+
+# -- identity -------------------------------------------------------------------------------------------------------
+
+
+def _groups(components: list[Component]) -> list[_Group]:
+    """Components by series. One id told twice without a slot becomes two series, so that neither is lost."""
+    by_uid: dict[str, list[Component]] = {}
+    nameless: set[str] = set()
+    for component in components:
+        uid = _clean(component.value("UID"))
+        if not uid:
+            # The same event without an id must get the same key in the next fetch: from what it says, not its place.
+            told = "\n".join(component.texts(frozenset({"DTSTART", "SUMMARY", "LOCATION"})))
+            uid = f"no-uid-{_sha(told)[:20]}"
+            nameless.add(uid)
+        elif len(uid) > MAX_UID:
+            uid = f"long-uid-{_sha(uid)[:20]}"
+        by_uid.setdefault(uid, []).append(component)
+    groups: list[_Group] = []
+    for uid, members in by_uid.items():
+        groups += _split(uid, members, ["no_uid"] if uid in nameless else [])
+    return sorted(groups, key=lambda group: (group.line_number, group.series_id))
+
+
+def _split(uid: str, members: list[Component], flags: list[str]) -> list[_Group]:
+    masters = [m for m in members if m.first("RECURRENCE-ID") is None]
+    overrides = [m for m in members if m.first("RECURRENCE-ID") is not None]
+    if len(masters) < 2:
+        return [_Group(uid, members, flags)]
+    newest = max(_sequence(m) for m in masters)
+    flags = list(flags)
+    if any(_sequence(m) < newest for m in masters):
+        flags.append("older_revision_dropped")
+    distinct: dict[str, Component] = {}
+    for master in masters:
+        if _sequence(master) == newest:
+            told = "\n".join(master.texts((TIMING | WORDS) - {"LAST-MODIFIED"}))
+            if told in distinct and "repeated_component" not in flags:
+                flags.append("repeated_component")
+            distinct.setdefault(told, master)
+    if len(distinct) == 1:
+        return [_Group(uid, [*distinct.values(), *overrides], flags)]
+    # Sorted by what they say and not by their place: a feed that changes its order must not swap two ids.
+    ordered = [distinct[told] for told in sorted(distinct)]
+    ordered.sort(key=lambda m: (m.value("DTSTART"), m.value("SUMMARY")))
+    with_rule = [m for m in ordered if m.first("RRULE") or m.first("RDATE")]
+    host = (with_rule or ordered)[0]
+    return [
+        _Group(
+            uid if number == 1 else f"{uid}#{number}",
+            [master, *(overrides if master is host else [])],
+            [*flags, "duplicate_uid"],
+        )
+        for number, master in enumerate(ordered, start=1)
+    ]
+
+
+def _sequence(component: Component) -> int:
+    text = component.value("SEQUENCE")
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+# -- dates ----------------------------------------------------------------------------------------------------------
+
+
+def _dates(
+    group: _Group, options: IcalendarOptions, expander: Expander
+) -> tuple[list[ical_expand.Occurrence], list[Reject]]:
+    dates = sum(
+        len(line.value.split(",")) for m in group.members for n in ("RDATE", "EXDATE") for line in m.lines.get(n, ())
+    )
+    if dates > MAX_DATES:
+        words = f"the series lists {dates} single dates; {MAX_DATES} are allowed."
+        return [], [_reject(group.line_number, Refused("too_many_dates", words))]
+    zones: dict[str, list[str]] = {}
+    events: list[tuple[list[str], int, str]] = []
+    for member in group.members:
+        lines = []
+        for name in sorted(TIMING):
+            for line in member.lines.get(name, ()):
+                tzid = line.parameter("TZID")
+                text = line.text
+                if tzid is not None and tzid in member.feed.zones and not _is_iana(tzid):
+                    zones.setdefault(tzid, member.feed.zones[tzid])
+                elif tzid is not None and tzid.strip("/") in _ZONE_FOLDERS:
+                    text = f"{line.name}:{line.value}"
+                lines.append(text)
+        events.append((lines, _sequence(member), member.value("LAST-MODIFIED")))
+    job = ical_expand.Job(
+        events=events,
+        zones=list(zones.values()),
+        floating=_floating_zone(group.members[0], options),
+        local=options.zone,
+        expand_from=options.expand_from.isoformat(),
+        expand_to=options.expand_to.isoformat(),
+        cap=options.max_occurrences_per_series,
+    )
+    result = ical_expand.expand(job) if _is_harmless(group, zones) else expander.expand(job)
+    rejects = []
+    for index, reason, message in result.problems:
+        number = group.line_number if index < 0 else group.members[index].line_number
+        words = f"the {'series' if index < 0 else 'event'} was not read: {message}"
+        action = _CAP_ACTION if reason == "occurrence_cap" else Refused.next_action
+        rejects.append(_reject(number, Refused(reason, words, action)))
+    return result.occurrences, rejects
+
+
+def _is_harmless(group: _Group, zones: Mapping[str, list[str]]) -> bool:
+    """Whether the dates can be read without a process of their own: one event, once, in a known zone."""
+    repeats = any(group.members[0].first(n) for n in ("RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"))
+    return len(group.members) == 1 and not repeats and not zones
+
+
+def _is_iana(tzid: str) -> bool:
+    return tzid.strip("/") in _IANA
+
+
+def _floating_zone(component: Component, options: IcalendarOptions) -> str:
+    """The zone of times without one: the calendar's own word if it is a zone, else the source's."""
+    name = component.feed.zone_name
+    return name if name in _IANA else options.zone
+
+
+def _reject(line_number: int, problem: Refused) -> Reject:
+    return Reject(f"line {line_number}", problem.reason, problem.message, problem.next_action)
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    group: _Group, occurrences: list[ical_expand.Occurrence], source: Source, options: IcalendarOptions
+) -> list[dict[str, Any]]:
+    told: dict[int, _Words] = {}
+    slots: set[str] = set()
+    rows = []
+    for occurrence in occurrences:
+        member = group.members[occurrence.index]
+        if occurrence.index not in told:
+            told[occurrence.index] = _words(member, options)
+        words = told[occurrence.index]
+        flags = [*group.flags, *words.flags, *occurrence.flags, *_zone_doubts(member)]
+        slot = occurrence.slot
+        if slot in slots:
+            flags.append("duplicate_slot")
+            slot = next(f"{slot}#{n}" for n in range(2, len(occurrences) + 2) if f"{slot}#{n}" not in slots)
+        slots.add(slot)
+        claim = {
+            "series_id": group.series_id,
+            "slot": slot,
+            "start_at": datetime.fromisoformat(occurrence.start_at),
+            "end_at": datetime.fromisoformat(occurrence.end_at),
+            "has_time": occurrence.has_time,
+            "title": words.title,
+            "location": words.location,
+            "categories": words.categories,
+            "partner_claims": words.partner_claims,
+            "status": words.status,
+            "is_public": words.is_public,
+            "url": words.url,
+        }
+        rows.append(
+            {
+                **claim,
+                "observation_id": _sha("\n".join((source.source_id, group.series_id, slot)))[:32],
+                "start_on": date.fromisoformat(occurrence.start_on),
+                "end_on": date.fromisoformat(occurrence.end_on),
+                "zone": occurrence.zone,
+                "is_recurring": occurrence.is_recurring,
+                "is_override": occurrence.is_override,
+                "sequence": words.sequence,
+                "modified_at": words.modified_at,
+                "quality_flags": " | ".join(dict.fromkeys(flags)) or None,
+                "content_hash": _sha("\n".join(f"{key}={value}" for key, value in claim.items()))[:32],
+                "pointer": member.pointer,
+            }
+        )
+    return rows
+
+
+def _zone_doubts(member: Component) -> list[str]:
+    start = member.first("DTSTART")
+    assert start is not None
+    doubts = []
+    value, tzid = start.value.strip(), start.parameter("TZID")
+    if "T" in value and not value.endswith("Z"):
+        if tzid is None:
+            doubts.append("floating_time")
+        elif _is_unknown(tzid, member):
+            doubts.append("unknown_zone")
+        name = member.feed.zone_name
+        if doubts and name is not None and name not in _IANA:
+            doubts.append("calendar_zone_ignored")
+    if (start.parameter("VALUE") or "").upper() == "DATE" and "T" in value:
+        doubts.append("date_with_time")
+    return doubts
+
+
+def _is_unknown(tzid: str, member: Component) -> bool:
+    return tzid not in member.feed.zones and not ical_expand.knows_zone(tzid)
+
+
+def _words(member: Component, options: IcalendarOptions) -> _Words:
+    words = _Words()
+    status = member.value("STATUS").upper()
+    words.status = _STATUSES.get(status, "scheduled")
+    if status not in _STATUSES:
+        words.flags.append("unknown_status")
+    if member.feed.method == "CANCEL":
+        words.status = "cancelled"  # the whole file is a cancellation, whatever its events say
+    sequence = _sequence(member)
+    words.sequence = sequence if sequence >= 0 else None
+    if sequence < 0 and member.value("SEQUENCE"):
+        words.flags.append("bad_sequence")
+    words.modified_at = _moment(member.value("LAST-MODIFIED"))
+    if member.broken_lines:
+        words.flags.append("broken_lines")
+    if member.value("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"):
+        # Not programme, and its words are the likeliest to name people: the dates pass, the words stay behind.
+        words.is_public = False
+        return words
+    try:
+        event = ical_expand.parse_component(member.texts(frozenset({"SUMMARY", "LOCATION", "CATEGORIES"})))
+    except ValueError:
+        words.flags.append("unreadable_words")
+        return words
+    words.title = _told(_first(event.get("SUMMARY")), words)
+    words.location = _told(_first(event.get("LOCATION")), words)
+    words.categories = _joined(_told(str(item), words) for item in ical_expand.categories(event))
+    words.partner_claims = _partners(member, options)
+    words.url = _public_page(member.value("URL"))
+    if any("\ufffd" in (text or "") for text in (words.title, words.location, words.categories)):
+        words.flags.append("damaged_letters")
+    for name in ("SUMMARY", "LOCATION"):
+        if len(member.lines.get(name, ())) > 1:
+            words.flags.append("repeated_property")
+    return words
+
+
+def _first(value: Any) -> str:
+    value = value[0] if isinstance(value, list) and value else value
+    return "" if value is None else str(value)
+
+
+def _clean(text: str) -> str:
+    """Entities resolved once, control characters out, whitespace folded."""
+    return " ".join(_UNPRINTABLE.sub(" ", html.unescape(text)).split())
+
+
+def _told(text: str, words: _Words) -> str | None:
+    """A cleaned text without mail addresses, phone numbers and links, which lead to people and meetings."""
+    clean = _clean(text[: 4 * MAX_TEXT])
+    bare = clean
+    for pattern in (_LINK, _MAIL, _PHONE):
+        bare = pattern.sub(" ", bare)
+    if bare != clean:
+        words.flags.append("contact_removed")
+        bare = " ".join(bare.split())
+    if len(bare) > MAX_TEXT:
+        words.flags.append("text_cut")
+        bare = bare[:MAX_TEXT]
+    return bare or None
+
+
+def _joined(items: Iterator[str | None]) -> str | None:
+    return " | ".join(dict.fromkeys(item.replace("|", "/") for item in items if item)) or None
+
+
+def _partners(member: Component, options: IcalendarOptions) -> str | None:
+    if not options.partner_patterns or member.first("DESCRIPTION") is None:
+        return None
+    try:
+        event = ical_expand.parse_component(member.texts(frozenset({"DESCRIPTION"})))
+    except ValueError:
+        return None
+    text = _TAG.sub("\n", html.unescape(_first(event.get("DESCRIPTION"))[:MAX_DESCRIPTION]))
+    separators = "|".join(re.escape(separator) for separator in options.partner_separators)
+    found: list[str | None] = []
+    for line in text.splitlines():
+        for pattern in options.partner_patterns:
+            for match in re.finditer(pattern, line):
+                claim = match[1] or ""
+                for name in re.split(separators, claim) if separators else [claim]:
+                    clean = _clean(name).strip(" .,;:!-–")
+                    # Long ones are sentences, ones with digits or @ are contacts: neither names an organisation.
+                    if 2 <= len(clean) <= 120 and "@" not in clean and not re.search(r"\d{5}|\d[ .]\d\d[ .]\d", clean):
+                        found.append(clean)
+    return _joined(iter(found))
+
+
+def _public_page(text: str) -> str | None:
+    try:
+        parts = urlsplit(_clean(text))
+        is_page = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        return redacted(parts.geturl())[:MAX_TEXT] if is_page else None
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    """A UTC moment as naive UTC; None for anything else (LAST-MODIFIED must be UTC)."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).replace(tzinfo=None)
+    except ValueError:
+        return None
