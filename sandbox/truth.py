@@ -1,0 +1,283 @@
+"""The truth of the simulated world as figures, and its comparison with what was published.
+
+What belongs here: counting what was made to happen. What does not: any rule applied to vendor data. Visits are
+counted as people, not as means of ins and outs; events as the holdings that were entered into the world.
+
+A figure that no honest pipeline can know is left out: a closed day, a period that has not ended at the clock, a
+population that no source gives.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.config import Branch
+from ingest.errors import PermanentFailure
+from ingest.landing import write_atomically
+from sandbox.instagram import metric_at
+from sandbox.visits import open_quarters
+from sandbox.world import CLOCK, END_ON, World, poll_moments
+
+KINDS = ("day", "month", "quarter", "year")
+
+
+@dataclass(frozen=True, order=True)
+class TrueFigure:
+    """One true value, by the key that published figures have.
+
+    Attributes:
+        branch_id: None for the whole area.
+        period_start: first local date, ISO 8601.
+    """
+
+    figure_id: str
+    area_id: str
+    branch_id: str | None
+    period_kind: str
+    period_start: str
+    value: float
+
+
+def period_start(day: date, kind: str) -> date:
+    """The first date of the period of a kind that a date lies in."""
+    if kind == "day":
+        return day
+    month = {"month": day.month, "quarter": (day.month - 1) // 3 * 3 + 1, "year": 1}[kind]
+    return date(day.year, month, 1)
+
+
+def is_whole(start: date, kind: str, world: World) -> bool:
+    """Whether all days of a period were simulated."""
+    months = {"day": 0, "month": 1, "quarter": 3, "year": 12}[kind]
+    number = start.year * 12 + start.month - 1 + months
+    end = date(number // 12, number % 12 + 1, 1) if months else start + timedelta(days=1)
+    return start >= world.days[0] and end <= END_ON
+
+
+def area_of(branch: Branch, day: date) -> str | None:
+    """The area that a branch belongs to on a date."""
+    for membership in branch.areas:
+        if membership.valid_from <= day < (membership.valid_to or date.max):
+            return membership.area_id
+    return None
+
+
+_Key = tuple[str, str | None, str, date]
+
+
+class _Sums:
+    """Adds up values by area, branch and every kind of period, whole periods only."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.values: dict[_Key, float] = defaultdict(float)
+
+    def add(self, area_id: str, branch_id: str | None, day: date, value: float, kinds: Iterable[str] = KINDS) -> None:
+        for kind in kinds:
+            start = period_start(day, kind)
+            if is_whole(start, kind, self.world):
+                self.values[(area_id, branch_id, kind, start)] += value
+
+    def told(self, figure_id: str) -> Iterator[TrueFigure]:
+        for (area_id, branch_id, kind, start), value in self.values.items():
+            yield TrueFigure(figure_id, area_id, branch_id, kind, start.isoformat(), value)
+
+
+def figures(world: World) -> list[TrueFigure]:
+    """All true figures of a world, sorted."""
+    found = [*_visits(world), *_events(world), *_partners(world), *_social(world)]
+    return sorted(found, key=lambda f: (f.figure_id, f.period_kind, f.period_start, f.area_id, f.branch_id or ""))
+
+
+def _visits(world: World) -> Iterator[TrueFigure]:
+    configuration = world.configuration
+    visits, hours = _Sums(world), _Sums(world)
+    for branch in configuration.library.branches:
+        doors = [d for d in world.doors if d.line.branch_id == branch.branch_id and d.line.role == "perimeter"]
+        is_open = open_quarters(configuration, branch.branch_id, world.days)
+        for row, day in enumerate(world.days):
+            area_id, quarters = area_of(branch, day), int(is_open[row].sum())
+            if area_id is None or not quarters or not doors:
+                continue  # closed: not a true zero, a day without a figure
+            people = sum(int(d.ins[row].sum()) for d in doors)
+            for branch_id in (branch.branch_id, None):
+                visits.add(area_id, branch_id, day, people)
+                hours.add(area_id, branch_id, day, quarters / 4)
+    yield from visits.told("visits")
+    for key, open_hours in hours.values.items():
+        area_id, branch_id, kind, start = key
+        yield TrueFigure(
+            "visits_per_open_hour", area_id, branch_id, kind, start.isoformat(), visits.values[key] / open_hours
+        )
+    for area in configuration.library.areas:
+        for count in area.inhabitants:
+            key = (area.area_id, None, "year", date(count.counted_on.year, 1, 1))
+            if key in visits.values:
+                value = visits.values[key] / count.count
+                yield TrueFigure("visits_per_inhabitant", area.area_id, None, "year", key[3].isoformat(), value)
+
+
+def _events(world: World) -> Iterator[TrueFigure]:
+    branches = {b.branch_id: b for b in world.configuration.library.branches}
+    held, with_partner = _Sums(world), _Sums(world)
+    kinds = ("month", "quarter", "year")
+    for branch in branches.values():  # a month without events is a true zero
+        for day in world.days:
+            area_id = area_of(branch, day)
+            if area_id is not None:
+                for sums in (held, with_partner):
+                    sums.add(area_id, branch.branch_id, day, 0, kinds)
+                    sums.add(area_id, None, day, 0, kinds)
+    for event in world.programme.held:
+        day = event.start.date()
+        area_id = area_of(branches[event.branch_id], day)
+        if area_id is None:
+            continue
+        for branch_id in (event.branch_id, None):
+            held.add(area_id, branch_id, day, 1, kinds)
+            with_partner.add(area_id, branch_id, day, 1 if event.partner_id else 0, kinds)
+    yield from held.told("events_held")
+    yield from with_partner.told("events_with_partner")
+
+
+def _partners(world: World) -> Iterator[TrueFigure]:
+    """Organisations whose first event held falls in the period and that the baseline list does not name."""
+    baseline = world.configuration.partners.baseline
+    if baseline is None:
+        return
+    branches = {b.branch_id: b for b in world.configuration.library.branches}
+    new = _Sums(world)
+    kinds = ("month", "quarter", "year")
+    for branch in branches.values():
+        for day in world.days:
+            area_id = area_of(branch, day)
+            if area_id is not None and day >= baseline.frozen_on:
+                new.add(area_id, None, day, 0, kinds)
+    seen: set[str] = set(baseline.partner_ids)
+    for event in world.programme.held:  # in order of their start
+        if event.partner_id is None or event.partner_id in seen:
+            continue
+        seen.add(event.partner_id)
+        area_id = area_of(branches[event.branch_id], event.start.date())
+        if area_id is not None:
+            new.add(area_id, None, event.start.date(), 1, kinds)
+    for figure in new.told("partners_new"):
+        if date.fromisoformat(figure.period_start) >= baseline.frozen_on:
+            yield figure
+
+
+def _social(world: World) -> Iterator[TrueFigure]:
+    profile, configuration = world.profile, world.configuration
+    if profile is None:
+        return
+
+    def area_on(day: date) -> str | None:
+        for account in configuration.library.accounts:
+            if account.account_id == profile.account.account_id and (
+                account.valid_from <= day < (account.valid_to or date.max)
+            ):
+                return account.area_id
+        return None
+
+    kinds = ("month", "quarter", "year")
+    posts, interactions, reach = _Sums(world), _Sums(world), _Sums(world)
+    for day in world.days:
+        if (area_id := area_on(day)) is not None:
+            posts.add(area_id, None, day, 0, kinds)
+    for post in profile.posts:
+        day = post.posted_at.astimezone(configuration.zone).date()
+        if (area_id := area_on(day)) is not None:
+            posts.add(area_id, None, day, 1, kinds)
+            interactions.add(area_id, None, day, metric_at(post, "total_interactions", CLOCK), kinds)
+            reach.add(area_id, None, day, metric_at(post, "reach", CLOCK), kinds)
+    yield from posts.told("posts")
+    for key, value in interactions.values.items():
+        area_id, _branch, kind, start = key
+        if reach.values[key]:
+            yield TrueFigure("engagement_rate", area_id, None, kind, start.isoformat(), value / reach.values[key])
+    last: dict[_Key, int] = {}
+    for moment in poll_moments(world):  # in order: the last look inside a period stands
+        day = moment.astimezone(configuration.zone).date()
+        if (area_id := area_on(day)) is not None:
+            for kind in kinds:
+                start = period_start(day, kind)
+                if is_whole(start, kind, world):
+                    last[(area_id, None, kind, start)] = profile.followers_at(moment)
+    for (area_id, _none, kind, start), followers in last.items():
+        yield TrueFigure("followers", area_id, None, kind, start.isoformat(), followers)
+
+
+def write(world: World, path: Path) -> list[TrueFigure]:
+    """Write the truth as JSON, whole; says of itself that it is simulated."""
+    told = figures(world)
+    document = {
+        "simulated": True,
+        "note": "Nothing here happened: a simulated library, whose truth published figures are held against.",
+        "library_id": world.configuration.library.library_id,
+        "seed": world.seed,
+        "clock": CLOCK.isoformat(),
+        "figures": [asdict(f) for f in told],
+    }
+    lines = json.dumps(document, ensure_ascii=False, indent=1)
+    write_atomically(path, lines.encode())
+    return told
+
+
+def read(path: Path) -> list[TrueFigure]:
+    """The truth that was written beside the world.
+
+    Raises:
+        PermanentFailure: there is none, or the file does not say that it is simulated.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PermanentFailure(f"{path} does not exist.", next_action="Run: levende sandbox build.") from None
+    if document.get("simulated") is not True:
+        raise PermanentFailure(f"{path} is no truth of a simulated world.", next_action="Run: levende sandbox build.")
+    return [TrueFigure(**f) for f in document["figures"]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One true figure beside the published one; `published` is None where none stands, or it has no value."""
+
+    truth: TrueFigure
+    published: float | None
+
+    @property
+    def is_equal(self) -> bool:
+        """Equal, but for the last bits of a division."""
+        return self.published is not None and math.isclose(self.published, self.truth.value, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def compare(told: Iterable[TrueFigure], database: Path) -> list[Compared]:
+    """Hold the truth against a published database, opened read-only.
+
+    Raises:
+        PermanentFailure: there is no published database.
+    """
+    if not database.exists():
+        raise PermanentFailure(
+            f"{database} does not exist: nothing is published.", next_action="See what the run said about its checks."
+        )
+    query = """
+        select figure_id, area_id, branch_id, period_kind, cast(period_start as varchar), value
+        from kpi.figures
+    """
+    with duckdb.connect(str(database), read_only=True) as con:
+        published: dict[tuple[Any, ...], float | None] = {
+            tuple(row[:5]): row[5] for row in con.execute(query).fetchall()
+        }
+    return [
+        Compared(f, published.get((f.figure_id, f.area_id, f.branch_id, f.period_kind, f.period_start))) for f in told
+    ]
