@@ -1,0 +1,191 @@
+"""A small warehouse and lake made by hand, right in every rule, to be damaged one way at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+# Two branches in one area, two years. Branch b1 counts 10 visits a day, b2 counts 20.
+WAREHOUSE = """
+create schema core; create schema kpi;
+
+create table core.dim_area as
+    select 'a1' as area_id, 'Area one' as area_name, date '2020-01-01' as valid_from, cast(null as date) as valid_to;
+create table core.dim_branch as
+    select unnest(['b1', 'b2']) as branch_id, unnest(['One', 'Two']) as branch_name,
+        date '2020-01-01' as valid_from, cast(null as date) as valid_to;
+create table core.bridge_branch_area as
+    select branch_id, 'a1' as area_id, valid_from, valid_to from core.dim_branch;
+create table core.dim_line as
+    select unnest(['l1', 'l2', 'inner']) as line_id, unnest(['b1', 'b2', 'b1']) as branch_id, 's1' as source_id,
+        unnest(['d1', 'd2', 'd3']) as device_key, 'total' as line_key, '' as door,
+        unnest(['perimeter', 'perimeter', 'internal']) as role, 'mean_in_out' as rule,
+        date '2023-01-01' as valid_from, cast(null as date) as valid_to;
+create table core.fct_open_day as
+    select branch_id, cast(local_date as date) as local_date, 60.0::double as open_minutes, true as is_hours_known,
+        cast(null as varchar) as closed_reason
+    from core.dim_branch, generate_series(date '2023-01-01', date '2023-03-31', interval 1 day) as days(local_date);
+create table core.fct_door_hour as
+    select lines.line_id, lines.branch_id, days.local_date + interval 9 hour as hour_start_at, days.local_date,
+        10 as local_hour, 10::bigint as in_count, 10::bigint as out_count, cast(null as bigint) as undirected_count,
+        60.0::double as observed_minutes, 60.0::double as open_minutes
+    from core.dim_line as lines inner join core.fct_open_day as days using (branch_id);
+-- March of l2 is told as one span
+create table core.fct_line_visits as
+    select lines.line_id, lines.branch_id, days.local_date as span_start_on,
+        cast(days.local_date + interval 1 day as date) as span_end_on, 10.0::double as visits, 10::bigint as in_count,
+        10::bigint as out_count, cast(null as bigint) as undirected_count, 60.0::double as expected_minutes,
+        60.0::double as observed_minutes, 'observed' as value_state
+    from core.dim_line as lines inner join core.fct_open_day as days using (branch_id)
+    where lines.role = 'perimeter' and not (lines.line_id = 'l2' and month(days.local_date) = 3)
+    union all
+    select 'l2', 'b2', date '2023-03-01', date '2023-04-01', 620, 620, 620, null, 31 * 60, 31 * 60, 'observed';
+create table core.fct_event as
+    select 'e' || i as event_id, 's2' as source_id, 'series' as series_id, '' as slot, 'Talk' as title,
+        timestamp '2023-01-10 17:00' + i * interval 1 day as start_at,
+        timestamp '2023-01-10 18:00' + i * interval 1 day as end_at,
+        cast(date '2023-01-10' + i * interval 1 day as date) as start_on,
+        cast(date '2023-01-10' + i * interval 1 day as date) as end_on,
+        'a1' as area_id, case when i = 1 then 'unassigned' else 'b1' end as owner_branch_id, 'Room' as venue,
+        case when i = 0 then 'cancelled' else 'occurred' end as status, 'event' as kind, i > 0 as is_countable,
+        case when i = 0 then 'it is cancelled' else 'held' end as count_reason, 1::bigint as partner_count,
+        1::bigint as receipt_id, 'aa' as blob_sha256
+    from range(20) as numbers(i);
+create table core.fct_reject as
+    select 's1' as source_id, 1::bigint as receipt_id, timestamp '2023-01-01' as received_at, 'f.csv' as origin,
+        'record' as scope, 'negative' as reason, 'A count is negative.' as message,
+        'Ask for the file again.' as next_action, 'line 3' as pointer, 'aa' as blob_sha256, false as is_open;
+create table core.dim_figure as
+    select * from (values
+        ('visits', 'visits', 'sum'), ('visits_per_open_hour', 'visits', 'ratio'),
+        ('visits_per_inhabitant', 'visits', 'ratio'), ('events_held', 'events', 'sum'),
+        ('event_attendances', 'events', 'sum'), ('events_with_partner', 'events', 'sum'),
+        ('partners_new', 'partners', 'sum'), ('followers', 'social', 'last'), ('posts', 'social', 'sum'),
+        ('engagement_rate', 'social', 'ratio')) as figures(figure_id, domain, aggregation);
+
+create table kpi.figures as
+with periods as (
+    select 'day' as period_kind, cast(d as date) as period_start, cast(d + interval 1 day as date) as period_end
+    from generate_series(date '2023-01-01', date '2023-02-28', interval 1 day) as days(d)
+    union all
+    select 'week', cast(d as date), cast(d + interval 7 day as date)
+    from generate_series(date '2023-01-02', date '2023-01-29', interval 7 day) as weeks(d)
+    union all
+    select 'month', cast(d as date), cast(d + interval 1 month as date)
+    from generate_series(date '2023-01-01', date '2024-12-01', interval 1 month) as months(d)
+    union all
+    select 'quarter', cast(d as date), cast(d + interval 3 month as date)
+    from generate_series(date '2023-01-01', date '2024-10-01', interval 3 month) as quarters(d)
+    union all
+    select 'year', cast(d as date), cast(d + interval 1 year as date)
+    from generate_series(date '2023-01-01', date '2024-01-01', interval 1 year) as years(d)
+),
+parts as (
+    select 'b1' as branch_id, 10 as per_day union all select 'b2', 20 union all select null, 30
+)
+select
+    figures.figure_id, '2024.1' as definition_version, 'a1' as area_id, parts.branch_id, periods.period_kind,
+    periods.period_start, periods.period_end,
+    case figures.aggregation when 'sum' then 1.0 * per_day * (period_end - period_start) else 0.5 end::double as value,
+    cast(value as double) as value_low, cast(value as double) as value_high, 'pieces' as unit,
+    1.0::double as observed_share, 1.0::double as quantity_share, 'counted' as method, 'A' as status_value,
+    '' as status_publication, '' as comparability, '' as note, timestamp '2025-02-01' as as_of, 'v1' as data_version
+from core.dim_figure as figures, periods, parts
+where (figures.domain = 'visits' and figures.aggregation = 'sum')
+    or (periods.period_kind in ('month', 'quarter', 'year')
+        and (figures.domain in ('visits', 'events') or parts.branch_id is null));
+-- August 2024 of b2 was closed: the sums go on without it
+update kpi.figures set value = null, value_low = null, value_high = null, status_value = 'H', method = 'none'
+where figure_id = 'visits' and branch_id = 'b2' and period_kind = 'month' and period_start = date '2024-08-01';
+update kpi.figures set value = value - 620, value_low = value - 620, value_high = value - 620
+where figure_id = 'visits' and period_start <= date '2024-08-01' and period_end > date '2024-08-01'
+    and coalesce(branch_id, 'b2') = 'b2' and status_value = 'A';
+-- 2023 of a figure that could not be told
+update kpi.figures set value = null, value_low = null, value_high = null, status_value = 'L', method = 'none'
+where figure_id = 'event_attendances' and period_start < date '2024-01-01';
+
+create table kpi.yearly_growth as
+select this.figure_id, this.area_id, this.branch_id, year(this.period_start)::int as year, this.value,
+    base.value as base_value, case when base.value > 0 then this.value / base.value - 1 end as growth_share,
+    '' as comparability, this.status_value
+from kpi.figures as this
+left join kpi.figures as base
+    on this.figure_id = base.figure_id and this.branch_id is not distinct from base.branch_id
+    and base.period_kind = 'year' and year(this.period_start) = year(base.period_start) + 1
+where this.period_kind = 'year';
+"""
+
+WIDE = {
+    "visits_day": ("day", ("visits", "visits_per_open_hour")),
+    "visits_month": ("month", ("visits", "visits_per_open_hour")),
+    "visits_year": ("year", ("visits", "visits_per_open_hour", "visits_per_inhabitant")),
+    "events_month": ("month", ("events_held", "events_with_partner", "event_attendances")),
+    "events_year": ("year", ("events_held", "events_with_partner", "event_attendances")),
+    "partners_year": ("year", ("partners_new",)),
+    "social_month": ("month", ("followers", "posts", "engagement_rate")),
+}
+
+LINEAGE = "timestamp '2023-02-01 03:00' as received_at, 1::bigint as receipt_id, 's1' as source_id"
+LAKE = {
+    "door_observations": """
+        select 'd1' as device_key, 'total' as line_key, unnest(['interval', 'interval', 'sample_week']) as kind,
+            timestamp '2023-01-30 09:00' as interval_start_at,
+            unnest([timestamp '2023-01-30 10:00', timestamp '2023-01-30 10:00', timestamp '2023-02-06 09:00'])
+                as interval_end_at,
+            unnest([3, null, 70])::bigint as in_count, unnest([2, null, null])::bigint as out_count,
+            cast(null as bigint) as undirected_count, cast(null as bigint) as total_in_count,
+            cast(null as bigint) as total_out_count, unnest(['observed', 'not_observed', 'observed']) as value_state,
+            timestamp '2023-02-07' as received_at, 1::bigint as receipt_id, 's1' as source_id""",
+    "event_observations": f"""
+        select 'series' as series_id, unnest(['', '1']) as slot, 'Talk' as title,
+            unnest(['scheduled', 'cancelled']) as status, timestamp '2023-01-10 17:00' as start_at,
+            timestamp '2023-01-10 18:00' as end_at, date '2023-01-10' as start_on,
+            date '2023-01-10' as end_on, {LINEAGE}""",
+    "social_account_observations": f"""
+        select '17' as account_id, timestamp '2023-02-01 02:59' as observed_at, 900::bigint as followers_count,
+            10::bigint as follows_count, 300::bigint as media_count, {LINEAGE}""",
+    "social_post_observations": f"""
+        select '17' as account_id, 'p1' as post_id, timestamp '2023-01-20' as posted_at, 'IMAGE' as media_type,
+            'FEED' as product_type, 'bok bibliotek' as hashtags, 5::bigint as like_count,
+            cast(null as bigint) as comments_count, {LINEAGE}""",
+    "social_metric_observations": f"""
+        select 'post' as subject_kind, 'p1' as subject_id, unnest(['reach', 'views']) as metric, 'day' as period,
+            timestamp '2023-01-20' as window_start_at, timestamp '2023-01-21' as window_end_at,
+            unnest([40, null])::double as value, unnest(['measured', 'suppressed']) as value_status, {LINEAGE}""",
+    "fetches": """
+        select unnest([1, 2, 3])::bigint as receipt_id, 's1' as source_id, 'poll' as how,
+            unnest(['failed', 'not_modified', 'ok']) as status, timestamp '2023-01-20' as window_start_at,
+            timestamp '2023-01-21' as window_end_at, unnest([null, null, 'aa']) as blob_sha256,
+            unnest(['It answered 503. Wait.', null, null]) as error, timestamp '2023-02-01 03:00' as received_at""",
+}
+
+
+def build_warehouse(path: Path) -> Path:
+    """A warehouse file that every suite holds for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(path)) as con:
+        con.execute(WAREHOUSE)
+        for name, (kind, figure_ids) in WIDE.items():
+            columns = ", ".join(f"max(value) filter (where figure_id = '{f}') as {f}" for f in figure_ids)
+            con.execute(
+                f"create table kpi.{name} as select area_id, branch_id, period_start, period_end, {columns}"
+                f" from kpi.figures where period_kind = '{kind}' and figure_id in {(*figure_ids, '')} group by all"
+            )
+    return path
+
+
+def build_lake(folder: Path, *damages: str) -> Path:
+    """Lake files that every suite holds for, unless damaged by SQL first."""
+    with duckdb.connect() as con:
+        con.execute("create schema lake")
+        for name, query in LAKE.items():
+            con.execute(f"create table lake.{name} as {query}")
+        for damage in damages:
+            con.execute(damage)
+        for name in LAKE:
+            for file, rows in (("_contract.parquet", "where false"), ("s1/one.parquet", "")):
+                target = folder / name / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                con.execute(f"copy (select * from lake.{name} {rows}) to '{str(target).replace(chr(39), chr(39) * 2)}'")
+    return folder
