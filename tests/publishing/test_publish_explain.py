@@ -1,0 +1,173 @@
+"""The way back from a figure to the bytes: complete, by date and branch, and honest about what is lost."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+import pytest
+from published_library import BODIES, Rooms, sha256
+
+from publishing import explain, snapshot
+from publishing.errors import NothingPublished, UnknownSelection
+from publishing.explain import Explanation
+from publishing.manifest import ManifestInputs
+
+
+def ask(rooms: Rooms, figure: str, period: str, **options: object) -> Explanation:
+    return explain.explain(rooms.published, rooms.lake, rooms.landing, figure, period, **options)  # type: ignore[arg-type]
+
+
+def test_an_areas_year_leads_to_the_bytes_of_its_branches(published: Rooms) -> None:
+    """The point of the whole house: from a quoted number to what a door counter sent."""
+    found = ask(published, "visits", "2023")
+    assert found.figure.value == 220000.5
+    assert [blob.blob_sha256 for blob in found.blobs] == [sha256(3), sha256(1)]
+    for blob in found.blobs:
+        assert blob.state == "ok"
+        assert blob.landing_path == str(published.landing / "blobs" / blob.blob_sha256[:2] / blob.blob_sha256)
+        assert blob.lake_files == (f"door_observations/{blob.source_id}/{blob.blob_sha256[:20]}.parquet",)
+    assert [part.branch_id for part in found.parts] == ["main", "moa"]
+    assert found.notes == ()
+
+
+def test_a_branch_and_another_year_lead_elsewhere(published: Rooms) -> None:
+    """The trail is cut by the period and the branch, or it proves nothing."""
+    assert [b.blob_sha256 for b in ask(published, "visits", "2023", branch="main").blobs] == [sha256(1)]
+    assert [b.blob_sha256 for b in ask(published, "visits", "2022").blobs] == [sha256(2)]
+
+
+def test_a_branch_that_left_the_area_is_not_behind_its_figure(published: Rooms) -> None:
+    """Moa's bytes of 2024 speak of a branch that area 1508 does not have."""
+    found = ask(published, "visits", "2024")
+    assert found.figure.area_id == "1508"
+    assert found.blobs == ()
+    assert "nothing to lead back to" in found.notes[0]
+
+
+def test_each_source_says_how_much_it_told_and_when(published: Rooms) -> None:
+    """Redeliveries are told: the same bytes came again, and changed nothing."""
+    by_id = {s.source_id: s for s in ask(published, "visits", "2023").sources}
+    main = by_id["door_brickstream_main"]
+    assert (main.observation_count, main.blob_count, main.receipt_count, main.lake_file_count) == (3, 1, 2, 1)
+    assert (str(main.first_received_at), str(main.last_received_at)) == ("2024-01-01 06:00:00", "2024-01-09 06:00:00")
+    assert (main.adapter, main.open_reject_count, main.blobs_missing) == ("brickstream", 1, 0)
+    assert by_id["door_smart_moa"].adapter is None
+
+
+def test_the_lines_and_opening_days_behind_visits_are_listed(published: Rooms) -> None:
+    """Which sensor, by which rule, on how many open days."""
+    lines, days = ask(published, "visits", "2023").behind
+    assert [dict(zip(lines.columns, row, strict=True))["rule"] for row in lines.rows] == [
+        "mean_in_out",
+        "breaks_halved",
+    ]
+    assert [dict(zip(days.columns, row, strict=True))["closed_reasons"] for row in days.rows] == ["rebuilding", None]
+
+
+def test_events_partners_and_social_figures_walk_the_same_trail(published: Rooms) -> None:
+    """One table serves all domains; an account belongs to no branch."""
+    events = ask(published, "events_held", "2023")
+    assert [b.blob_sha256 for b in events.blobs] == [sha256(5)]
+    assert [(s.title, s.total) for s in events.behind] == [("Events by outcome", 2), ("Events", 2)]
+    social = ask(published, "followers", "2023")
+    assert [b.blob_sha256 for b in social.blobs] == [sha256(4)]
+    assert "belong to no branch" in social.notes[0]
+    partners = ask(published, "partners_new", "2023")
+    assert partners.behind[0].rows[0][1] == "museum"
+    assert [b.blob_sha256 for b in partners.blobs] == [sha256(5)]
+
+
+def test_a_lost_and_a_damaged_blob_are_found(published: Rooms) -> None:
+    """A trail that ends in nothing must say so, with what to do."""
+    (published.landing / "blobs" / sha256(1)[:2] / sha256(1)).unlink()
+    (published.landing / "blobs" / sha256(3)[:2] / sha256(3)).write_bytes(b"other")
+    found = ask(published, "visits", "2023")
+    assert {b.blob_sha256: b.state for b in found.blobs} == {sha256(1): "missing", sha256(3): "damaged"}
+    assert {s.source_id: s.blobs_missing for s in found.sources} == {"door_brickstream_main": 1, "door_smart_moa": 0}
+    assert "restore landing/ from its backup" in " ".join(found.notes)
+
+
+def test_a_lost_lake_is_told_and_costs_no_answer(published: Rooms) -> None:
+    """The lake can be made again from landing; the figure's definition and bytes are still there."""
+    for path in sorted(published.lake.rglob("*.parquet")):
+        path.unlink()
+    found = ask(published, "visits", "2023")
+    assert [b.state for b in found.blobs] == ["ok", "ok"]
+    assert [b.received_at for b in found.blobs] == [None, None]
+    assert len(found.notes) == 2
+    assert all("levende run" in note for note in found.notes)
+
+
+def test_the_limit_cuts_the_list_and_never_the_count(published: Rooms) -> None:
+    """A year has thousands of polls: all are counted, few are listed, and the text says so."""
+    found = ask(published, "visits", "2023", limit=1)
+    assert (len(found.blobs), found.blob_count) == (1, 2)
+    assert len(found.behind[0].rows) == 2, "lines are few and always all shown"
+    events = ask(published, "events_held", "2023", limit=1).behind[1]
+    assert (len(events.rows), events.total) == (1, 2)
+    assert "Landed blobs, newest first (1 of 2 listed)" in explain.render(found)
+
+
+def test_the_text_says_definition_rule_status_and_simulation_without_cutting(published: Rooms) -> None:
+    """What somebody reads aloud in a meeting."""
+    text = explain.render(ask(published, "visits", "2023"))
+    assert text.splitlines()[0].startswith("SIMULATED")
+    for needle in ("One entry of a person, any purpose. (version 1)", "NISO Z39.7", "estimated, provisional", "+10,0"):
+        assert needle in text
+    assert sha256(1) in text
+    assert "incomplete" in text
+
+
+def test_the_json_form_holds_everything(published: Rooms) -> None:
+    """For those who audit by program."""
+    raw = json.loads(explain.render(ask(published, "visits", "2023"), "json"))
+    assert raw["figure"]["value"] == 220000.5
+    assert raw["blobs"][0]["state"] == "ok"
+    assert raw["is_simulated"] is True
+    assert raw["behind"][0]["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("figure", "period", "options", "message"),
+    [
+        ("visitors", "2023", {}, "events_held, followers"),
+        ("visits", "2019", {}, "2022, 2023, 2024"),
+        ("visits", "last year", {}, "2023-W12"),
+        ("visits", "2023", {"branch": "vatne"}, "main, moa"),
+        ("visits", "2022", {"branch": "moa"}, "the areas 1507"),
+        ("visits", "2023", {"area": "1508"}, "the areas 1507"),
+        ("visits", "2023", {"limit": -1}, "0 or more"),
+    ],
+)
+def test_an_unknown_question_is_answered_with_the_known_ones(
+    published: Rooms, figure: str, period: str, options: dict[str, object], message: str
+) -> None:
+    """A typing error must not look like a figure without inputs."""
+    with pytest.raises(UnknownSelection, match=message):
+        ask(published, figure, period, **options)
+
+
+def test_two_areas_with_the_figure_ask_for_a_choice(rooms: Rooms, inputs: ManifestInputs) -> None:
+    """After the split, the year exists twice; guessing one would explain the other municipality."""
+    with duckdb.connect(str(rooms.build)) as con:
+        con.execute(
+            "insert into kpi.figures select * replace ('1508' as area_id) from kpi.figures "
+            "where figure_id = 'visits' and area_id = '1507' and branch_id is null and period_start = '2023-01-01'"
+        )
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    with pytest.raises(UnknownSelection, match="--area: 1507, 1508"):
+        ask(rooms, "visits", "2023")
+    assert ask(rooms, "visits", "2023", area="1507").blob_count == 2
+
+
+def test_nothing_of_what_the_bytes_say_is_shown(published: Rooms) -> None:
+    """Landed bytes may hold what must not leave landing; the explanation only names and counts them."""
+    text = explain.render(ask(published, "visits", "2023"), "json")
+    assert BODIES[1][1].decode().strip() not in text
+
+
+def test_nothing_published_is_told(rooms: Rooms) -> None:
+    """There is no figure to explain yet."""
+    with pytest.raises(NothingPublished, match="levende run"):
+        ask(rooms, "visits", "2023")
