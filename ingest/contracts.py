@@ -83,7 +83,12 @@ DOOR_OBSERVATIONS = Table(
         Column(
             "line_key", TEXT, "The counted line on that device; `total` when the source knows only one.", required=True
         ),
-        Column("kind", TEXT, "interval, cumulative, since_last, event, manual, sample_week or span.", required=True),
+        Column(
+            "kind",
+            TEXT,
+            "interval (a day at most), span (a total told for longer), cumulative, since_last, event, manual or sample_week.",
+            required=True,
+        ),
         Column("interval_start_at", INSTANT, "Start of the counted interval, UTC, included.", required=True),
         Column("interval_end_at", INSTANT, "End of the counted interval, UTC, excluded.", required=True),
         Column("stamp_text", TEXT, "The time as the source wrote it."),

@@ -104,7 +104,7 @@ def gap(status_value: str | None, observed_share: float | None) -> str:
     """The word that stands where a number can't: why there is none. Never a zero, never an empty cell."""
     if status_value in ("H", "M", "Q"):
         return _STATUSES[status_value]
-    if observed_share is not None and observed_share > 0:
+    if observed_share is not None and 0 < observed_share < 1:
         return "incomplete"
     return {"L": "not collected", "O": "missing"}.get(status_value or "", "missing")
 

@@ -317,6 +317,8 @@ def status_text(row: FigureRow) -> str:
 
 def value_text(row: FigureRow, style: display.Style = display.PRINTED) -> str:
     """The value, or the word for why there is none."""
+    if row.value is None and row.as_of is not None and row.period_end > row.as_of.date():
+        return "unfinished"
     if row.value is None:
         return display.gap(row.status_value, row.observed_share)
     return display.number(row.value, row.decimals, style)

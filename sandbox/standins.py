@@ -88,6 +88,7 @@ class StandIns:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
 
             def do_GET(self) -> None:
                 response = stand_ins.answer(self.path, dict(self.headers.items()))

@@ -103,11 +103,11 @@ class WideMonthly(Adapter):
                 observations.append(
                     {
                         "observation_id": observation_id(
-                            source.source_id, device_key, ONLY_LINE, "interval", start_at, end_at
+                            source.source_id, device_key, ONLY_LINE, "span", start_at, end_at
                         ),
                         "device_key": device_key,
                         "line_key": ONLY_LINE,
-                        "kind": "interval",
+                        "kind": "span",
                         "interval_start_at": start_at,
                         "interval_end_at": end_at,
                         "stamp_text": headers[column].strip(),

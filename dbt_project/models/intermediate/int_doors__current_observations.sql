@@ -10,7 +10,7 @@ with observations as (
         on
             observations.source_id = recorded.source_id
             and observations.blob_sha256 = recorded.blob_sha256
-    where observations.kind = 'interval'
+    where observations.kind in ('interval', 'span')
 
 ),
 

@@ -36,7 +36,7 @@ told as (
         is_whole,
         open_minutes,
         case when is_whole and completeness = 'complete' then visits end as visits,
-        case when expected_minutes > 0 then observed_minutes / expected_minutes end as observed_share,
+        case when is_whole and expected_minutes > 0 then observed_minutes / expected_minutes end as observed_share,
         case
             when not is_whole then 'O'
             when completeness = 'complete' then 'A'

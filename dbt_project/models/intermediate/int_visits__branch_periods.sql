@@ -42,7 +42,9 @@ expected as (
         sum(open_days.open_minutes) as open_minutes,
         count(*) as day_count,
         count(open_days.open_minutes) as hours_known_day_count,
-        sum(expected_line_days.expected_minutes) as expected_minutes,
+        -- where nothing is described that counts, the branch's open time was expected all the same
+        sum(coalesce(expected_line_days.expected_minutes, open_days.open_minutes, open_days.day_minutes))
+            as expected_minutes,
         -- open, and nobody described what counts there
         sum(case when expected_line_days.line_count is null and coalesce(open_days.open_minutes, 1) > 0 then 1 else 0 end)
             as uncounted_day_count

@@ -65,7 +65,7 @@ def test_a_month_runs_from_local_midnight_to_local_midnight(read_doors: Any) -> 
     )
     assert (october["interval_end_at"] - october["interval_start_at"]).total_seconds() == (31 * 24 + 1) * 3600
     assert october["observation_id"] == observation_id(
-        "door_test", "city", "total", "interval", datetime(2026, 9, 30, 22), datetime(2026, 10, 31, 23)
+        "door_test", "city", "total", "span", datetime(2026, 9, 30, 22), datetime(2026, 10, 31, 23)
     )
 
 

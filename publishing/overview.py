@@ -1,0 +1,72 @@
+"""The years side by side, by area and branch: what a run prints when it is done.
+
+What belongs here: one compact picture of the published years. What does not: the columns that defend a single number
+(`publishing.figures`) or its way back (`publishing.explain`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from publishing import display
+from publishing.figures import FigureRow, headline, select, value_text
+from publishing.reader import open_snapshot
+
+YEARS = 8
+
+
+def overview(published: Path, years: int = YEARS) -> RenderableType:
+    """The newest years of every figure, with the observed share beside each number, and the growth of the areas.
+
+    Branches of a figure are left out where none of them has a number in any of these years.
+
+    Raises:
+        NothingPublished: there is no version to read.
+    """
+    with open_snapshot(published) as snapshot:
+        rows = select(snapshot, None)
+        facts = snapshot.manifest
+    shown = sorted({row.period_start.year for row in rows})[-years:]
+    rows = [row for row in rows if row.period_start.year in shown]
+    title = "Figures by year, with the observed share of scheduled open time"
+    grid = Table(title=f"{display.SIMULATED} · {title}" if facts.is_simulated else title, title_justify="left")
+    grid.add_column("area or branch", overflow="fold")
+    for year in shown:
+        grid.add_column(str(year), justify="right", overflow="fold")
+    for figure_id in dict.fromkeys(row.figure_id for row in rows):
+        _section(grid, [row for row in rows if row.figure_id == figure_id], shown)
+    lines: list[RenderableType] = [grid]
+    growth = headline(published)
+    if growth:
+        lines += [Text("Growth of whole areas", style="bold"), *(Text(f"  {line}") for line in growth)]
+    lines.append(Text(f"as of {facts.as_of} · data version {facts.data_version}"))
+    if facts.is_simulated:
+        lines.append(Text(display.SIMULATED_NOTICE, style="bold red"))
+    return Group(*lines)
+
+
+def _section(grid: Table, rows: list[FigureRow], years: list[int]) -> None:
+    first = rows[0]
+    unit = "" if first.unit == first.figure_id else f" ({first.unit})"
+    grid.add_section()
+    grid.add_row(Text(f"{first.figure_name or first.figure_id}{unit}", style="bold"))
+    for area_id in dict.fromkeys(row.area_id for row in rows):
+        of_area = [row for row in rows if row.area_id == area_id]
+        branches = [row for row in of_area if row.branch_id is not None]
+        listed = sorted({r.branch_id or "" for r in branches}) if any(r.value is not None for r in branches) else []
+        for branch_id in [None, *listed]:
+            cells = {row.period_start.year: row for row in of_area if row.branch_id == branch_id}
+            if cells:
+                name = next(iter(cells.values())).scope
+                grid.add_row(f"  {name}" if branch_id else name, *(_cell(cells.get(year)) for year in years))
+
+
+def _cell(row: FigureRow | None) -> Text:
+    if row is None:
+        return Text("")
+    share = "" if row.observed_share is None else f" {display.coverage(row.observed_share)}"
+    return Text(value_text(row) + share, style="" if row.value is not None else "italic")
