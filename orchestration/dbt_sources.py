@@ -20,7 +20,9 @@ HEADER = "# Generated from the lake's contracts by `python -m orchestration.dbt_
 LAKE = "{{ env_var('LEVENDE_LAKE', 'data/lake') }}"
 
 
-def _source(name: str, description: str, location: str, tables: Iterable[Table], meta: dict[str, Any]) -> dict[str, Any]:
+def _source(
+    name: str, description: str, location: str, tables: Iterable[Table], meta: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "name": name,
         "schema": name,

@@ -1,0 +1,134 @@
+"""The command line: exit codes and words. What the commands do is tested where it stands."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import _small_library as small
+import pytest
+import typer
+from _small_library import Library
+from typer.testing import CliRunner
+
+from orchestration import cli
+
+runner = CliRunner()
+
+
+def _levende(*arguments: str) -> tuple[int, str]:
+    result = runner.invoke(cli.app, list(arguments))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_help_imports_nothing_heavy(library: Library) -> None:
+    """Somebody who asks what there is should not wait for Dagster."""
+    code = (
+        "import sys\nfrom orchestration import cli\ncli.add_plugins(cli.app, [])\n"
+        "sys.exit(', '.join({'dagster', 'dbt', 'pandas', 'duckdb', 'sandbox'} & set(sys.modules)) or 0)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "doctor", "ui"])
+def test_every_command_says_what_it_does(command: str) -> None:
+    """Documentation that can't go missing."""
+    code, output = _levende(command, "--help")
+    assert code == 0
+    assert len(output) > 200
+
+
+def test_a_description_that_is_not_there_is_wrong_use(tmp_path: Path, library: Library) -> None:
+    """Exit 2 is what a person mends at the keyboard; the message says where."""
+    code, output = _levende("run", "--config", str(tmp_path), "--home", str(tmp_path))
+    assert code == 2
+    assert "library.yaml does not exist" in output
+    assert "Point LEVENDE_CONFIG or --config" in output
+
+
+def test_a_misspelt_family_source_or_moment_is_wrong_use(fresh: Library) -> None:
+    """The message names what there is."""
+    code, output = _levende("run", "--family", "windows")
+    assert (code, "doors, events, instagram" in output) == (2, True)
+    code, output = _levende("run", "--as-of", "yesterday")
+    assert (code, "Write it as" in output) == (2, True)
+    code, output = _levende("ingest", "door_nowhere")
+    assert (code, small.SOURCE in output) == (2, True)
+
+
+def test_figures_before_the_first_publication_say_how_to_get_one(fresh: Library) -> None:
+    """The first thing a newcomer types."""
+    code, output = _levende("figures")
+    assert code == 1
+    assert "levende run" in output
+
+
+def test_ingest_reads_one_source_and_leaves_the_others_alone(fresh: Library, project: Path) -> None:
+    """Beside it another source's readings must stay: they are another's, and not this command's to forget."""
+    other = {**small.SOURCES[0], "source_id": "door_csv_other"}
+    small.write_config(fresh.folder, project, sources=[*small.SOURCES, other])
+    small.drop(fresh.home.root, "a.csv", small.door_csv(1, 1), source_id="door_csv_other")
+    small.drop(fresh.home.root, "a.csv", small.door_csv())
+    assert _levende("ingest", "door_csv_other")[0] == 0
+    code, output = _levende("ingest", small.SOURCE)
+    assert code == 0
+    assert "1 new receipts, 1 blobs read, 24 door_observations, 0 rejects" in output
+    for source in (small.SOURCE, "door_csv_other"):
+        assert len(list((fresh.home.lake / "door_observations" / source).glob("*.parquet"))) == 1
+    assert "0 new receipts, 0 blobs read" in _levende("ingest", small.SOURCE)[1]
+
+
+def test_a_bad_record_is_told_and_its_neighbours_are_read(fresh: Library) -> None:
+    """Nothing is dropped in silence."""
+    small.drop(fresh.home.root, "a.csv", small.door_csv().replace(b";10;8;12", b";10;many;12", 1))
+    code, output = _levende("ingest", small.SOURCE)
+    assert code == 0
+    assert "23 door_observations, 1 rejects" in output
+    assert "docs/runbooks/rejects.md" in output
+
+
+def test_a_source_that_is_switched_off_is_not_read(fresh: Library, project: Path) -> None:
+    """Somebody switched it off."""
+    small.write_config(fresh.folder, project, sources=[{**small.SOURCES[0], "enabled": False}])
+    code, output = _levende("ingest", small.SOURCE)
+    assert (code, "not enabled" in output) == (2, True)
+
+
+def test_commands_of_other_packages_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production never imports the sandbox; it is asked for by its name only when somebody types it."""
+    entry = importlib.metadata.EntryPoint("demo", "nowhere.cli:app", cli.PLUGINS)
+    monkeypatch.setattr(cli, "entry_points", lambda group: [entry] if group == cli.PLUGINS else [])
+    app = typer.Typer()
+    cli.add_plugins(app, ["run", "--no-poll"])
+    with pytest.raises(ModuleNotFoundError):
+        cli.add_plugins(app, ["demo"])
+
+
+@pytest.mark.slow
+def test_a_run_publishes_and_prints_the_figures(fresh: Library) -> None:
+    """The command as people type it, in a process of its own; then the figure, and the way back to its file."""
+    small.drop(fresh.home.root, "week.csv", small.door_csv())
+    command = [sys.executable, "-m", "orchestration.cli"]
+    done = subprocess.run([*command, "run"], env=fresh.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "published__warehouse" in done.stdout
+    assert "SIMULATED" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("of everything_job: done")
+
+    code, output = _levende("figures", "--period", "2024-W10", "--figure", "visits", "--format", "csv")
+    assert code == 0
+    assert f",{small.VISITS_OF_WEEK}," in output
+    code, output = _levende("explain", "visits", "2024-W10")
+    assert code == 0
+    assert "week.csv" in output
+    code, output = _levende("explain", "visits", "1999-W10")
+    assert code == 2
+
+    code, output = _levende("doctor")
+    assert code == 0, output
+    assert "files whole" in output

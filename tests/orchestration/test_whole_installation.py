@@ -1,0 +1,162 @@
+"""The installation as it runs at a library: code server, daemon, two web servers; nobody presses a button."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import _small_library as small
+import duckdb
+import pytest
+from _small_library import Library
+
+from publishing import figures
+from publishing.errors import PublishError
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_SECONDS = 180
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def wait_for(what: str, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not happen within {PATIENCE_SECONDS} s"
+        time.sleep(0.5)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A running `levende ui`."""
+
+    library: Library
+    process: subprocess.Popen[str]
+    staff: str
+
+    def visits(self) -> float | None:
+        """The week's visits as published, None while nothing is."""
+        try:
+            table = figures.table(self.library.home.published, "2024-W10", "visits", area="a1")
+        except PublishError:
+            return None
+        return next(row.value for row in table.rows if row.branch_id is None)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Installation]:
+    """Started as `make ui` does, stopped as Ctrl-C does."""
+    library = small.make_library(tmp_path_factory.mktemp("installation"), project)
+    small.drop(library.home.root, "week.csv", small.door_csv())
+    code, operators, staff = free_ports(3)
+    command = [str(Path(sys.executable).with_name("levende")), "ui", "--port", str(operators)]
+    command += ["--staff-port", str(staff), "--code-port", str(code)]
+    log = library.home.root.with_name("ui.log")
+    with log.open("w") as out:
+        process = subprocess.Popen(command, env=library.environment(), stdout=out, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_for("the start", lambda: "ready:" in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield Installation(library, process, f"http://127.0.0.1:{staff}/lineage")
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(60)
+    assert code == 0, log.read_text()
+    for port in (code, operators, staff):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, "a server outlived its supervisor"
+
+
+def test_a_dropped_file_becomes_a_published_figure_with_no_human_act(installation: Installation) -> None:
+    """Also the next one, while somebody has the published file open all the time."""
+    wait_for("the first publication", lambda: installation.visits() == small.VISITS_OF_WEEK)
+    path = installation.library.home.published / "levende.duckdb"
+    query = "select value from kpi.figures where figure_id = 'visits' and period_kind = 'week' and branch_id is null"
+    with duckdb.connect(str(path), read_only=True) as reader:
+        before = reader.execute(query).fetchall()
+        small.drop(installation.library.home.root, "week.csv", small.door_csv(20, 20))
+        wait_for("the second publication", lambda: installation.visits() == 480)
+        assert reader.execute(query).fetchall() == before == [(small.VISITS_OF_WEEK,)]
+
+
+def test_staff_find_the_way_from_a_figure_back_to_the_lake(installation: Installation, tmp_path: Path) -> None:
+    """In the browser, on the read-only pages, as somebody who reads no code."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("needs Chromium, which is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    page_address = f"{installation.staff}/assets/kpi/visits_day?view=lineage&lineageScope=upstream&lineageDepth=20"
+    switches = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=switches)
+        try:
+            page = chromium.new_page(viewport={"width": 1800, "height": 1200})
+            page.goto(page_address, wait_until="domcontentloaded")
+            for asset in ("visits_day", "figures", "stg_library__lines", "door_observations", small.SOURCE):
+                page.get_by_text(asset, exact=True).first.wait_for(timeout=60_000)
+            page.screenshot(path=os.environ.get("LEVENDE_SCREENSHOT", str(tmp_path / "lineage.png")))
+            page.goto(f"{installation.staff}/assets/kpi/figures?view=checks", wait_until="domcontentloaded")
+            page.get_by_text("kpi_figures__", exact=False).first.wait_for(timeout=60_000)
+        finally:
+            chromium.close()
+
+
+def test_a_broken_file_costs_only_itself_and_says_what_to_do(tmp_path: Path, project: Path) -> None:
+    """Truncated XML, wrong encoding, a missing column, letters in a count: each lands, each is told, none stops."""
+    camera = {
+        "source_id": "door_brickstream_small",
+        "family": "doors",
+        "adapter": "brickstream",
+        "description": "Hand-made camera.",
+        "pattern": "*.xml",
+    }
+    library = small.make_library(tmp_path, project)
+    small.write_config(library.folder, project, sources=[*small.SOURCES, camera])
+    root = library.home.root
+    small.drop(root, "week.csv", small.door_csv())
+    small.drop(root, "utf16.csv", small.door_csv().decode().encode("utf-16"))
+    small.drop(root, "column.csv", b"Avdeling;Dato;Time;Inn\nMain;04.03.2024;10;8\n")
+    small.drop(root, "letters.csv", b"Avdeling;Dato;Time;Inn;Ut\nMain;04.03.2024;15;eight;12\nMain;04.03.2024;16;0;0\n")
+    small.drop(root, "cut.xml", b'<?xml version="1.0"?><Metrics SiteId="s"><Prop', source_id="door_brickstream_small")
+    result = subprocess.run(
+        [str(Path(sys.executable).with_name("levende")), "run"],
+        env=library.environment(), capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
+
+    week = figures.table(library.home.published, "2024-W10", "visits", area="a1")
+    assert week.rows[0].value == small.VISITS_OF_WEEK, "good neighbours are published"
+    with duckdb.connect(str(library.home.published / "levende.duckdb"), read_only=True) as con:
+        rejects = con.execute(
+            "select origin, scope, reason, next_action, blob_sha256, is_open from core.fct_reject order by origin"
+        ).fetchall()
+    told = {origin: (scope, reason) for origin, scope, reason, *_ in rejects}
+    assert {origin: scope for origin, (scope, _) in told.items()} == {
+        "column.csv": "blob", "cut.xml": "blob", "letters.csv": "record", "utf16.csv": "blob",
+    }  # fmt: skip
+    assert len({reason for _, reason in told.values()}) >= 3, "reasons that a person can tell apart"
+    for origin, _, _, next_action, sha256, is_open in rejects:
+        assert next_action.endswith("."), f"{origin} does not say what to do"
+        assert is_open
+        assert (root / "landing" / "blobs" / sha256[:2] / sha256).is_file(), "the bytes are kept"
+        assert origin in result.stdout, "whoever reads the run's last lines sees which file"
+    assert "no_open_rejects" in result.stdout, "a failed check, visible where checks are"
