@@ -86,7 +86,8 @@ DOOR_OBSERVATIONS = Table(
         Column(
             "kind",
             TEXT,
-            "interval (a day at most), span (a total told for longer), cumulative, since_last, event, manual or sample_week.",
+            "interval (a day at most), span (a total told for longer), cumulative, since_last, event, manual or "
+            "sample_week.",
             required=True,
         ),
         Column("interval_start_at", INSTANT, "Start of the counted interval, UTC, included.", required=True),

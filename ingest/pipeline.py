@@ -64,7 +64,10 @@ def drop_folder(home: Home, source: Source) -> Path:
 def _candidates(
     home: Home, configuration: Configuration, source: Source, failures: list[IngestError]
 ) -> Iterator[tuple[Path, str]]:
-    """Files that may be landed and their names inside their folder, in a fixed order. What can't be looked at is added to `failures`."""
+    """Files that may be landed and their names inside their folder, in a fixed order.
+
+    What can't be looked at is added to `failures`.
+    """
     roots = [drop_folder(home, source)]
     if source.path is not None:
         try:

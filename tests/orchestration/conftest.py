@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from _small_library import Library, make_library
@@ -25,6 +27,13 @@ def library(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator
         patch.delenv("LEVENDE_CLOCK", raising=False)
         patch.delenv("DAGSTER_HOME", raising=False)
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_put_back() -> Iterator[None]:
+    """Commands fix home and description for their process and its children; here that is the tests' own process."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
