@@ -20,7 +20,7 @@ day_periods as (
             {{ period_start(kind, 'local_date') }} as period_start,
             {{ period_end(kind, 'local_date') }} as period_end
         from days
-                {{ 'union all' if not loop.last }}
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 ),

@@ -34,6 +34,15 @@ regular as (
 
 ),
 
+has_hours as (
+
+    select distinct
+        branch_id,
+        local_date
+    from regular
+
+),
+
 wall_clock as (
 
     select
@@ -55,7 +64,7 @@ wall_clock as (
         day_rules.closes_minute,
         'staffed' as service
     from day_rules
-    left join (select distinct branch_id, local_date from regular) as has_hours
+    left join has_hours
         on
             day_rules.branch_id = has_hours.branch_id
             and day_rules.local_date = has_hours.local_date
