@@ -82,6 +82,15 @@ def _refused(url: str, why: str, next_action: str) -> PermanentFailure:
     return PermanentFailure(f"{redacted(url)} {why}.", reason="address_refused", next_action=next_action)
 
 
+def _busy(url: str, answer: Answer, says: str) -> TransientFailure:
+    return TransientFailure(
+        f"{redacted(url)} {says}.",
+        reason=f"http_{answer.status}",
+        next_action="Nothing to do if it passes; ask the vendor if it lasts a day.",
+        retry_after_seconds=_retry_after(answer.headers),
+    )
+
+
 def _is_public(address: str) -> bool:
     return ipaddress.ip_address(address.split("%")[0]).is_global
 
@@ -224,21 +233,52 @@ class Session:
                 next_action="Configure the address it ends at.",
             )
         if answer.status in TRANSIENT_STATUSES:
-            raise TransientFailure(
-                f"{redacted(url)} still answers {answer.status} after at most {self.limits.tries} tries.",
-                reason=f"http_{answer.status}",
-                next_action="Nothing to do if it passes; ask the vendor if it lasts a day.",
-                retry_after_seconds=_retry_after(answer.headers),
-            )
+            raise _busy(url, answer, f"still answers {answer.status} after at most {self.limits.tries} tries")
+        return answer
+
+    def post(
+        self,
+        url: str,
+        *,
+        data: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+    ) -> Answer:
+        """POST a form once: for token endpoints. Only a connection that never stood is tried again.
+
+        Returns:
+            The answer, of any status that is neither transient nor a redirect.
+
+        Raises:
+            PermanentFailure: the address is not allowed, the answer is a redirect (a form that holds a password is
+                not sent on), or the body is larger than the cap.
+            TransientFailure: the server is busy or can't be reached.
+        """
+        self._check(url, _split(url))
+        answer = self._one(url, None, headers, None, max_bytes or self.limits.max_bytes, form=data)
+        if answer.status in REDIRECTS:
+            raise _refused(url, "redirects a form that holds a secret", "Configure the address that it leads to.")
+        if answer.status in TRANSIENT_STATUSES:
+            raise _busy(url, answer, f"answers {answer.status}")
         return answer
 
     def _one(
-        self, url: str, params: Mapping[str, Any] | None, headers: Mapping[str, str] | None, auth: Any, cap: int
+        self,
+        url: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        auth: Any,
+        cap: int,
+        *,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
+        """One question, answered whole: a GET, or a POST where there is a form."""
         try:
-            with self._session.get(
+            with self._session.request(
+                "GET" if form is None else "POST",
                 url,
                 params=params,
+                data=form,
                 headers=headers,
                 auth=auth,
                 stream=True,

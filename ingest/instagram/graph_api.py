@@ -80,18 +80,6 @@ _STOPPING = frozenset(
 )
 
 
-class _NoProof(logging.Filter):
-    """Takes the signature out of urllib3's own log lines: it logs the whole query string, on a retry as a warning."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if "appsecret_proof" in (text := record.getMessage()):
-            record.msg, record.args = scrubbed(text, ()), ()
-        return True
-
-
-for _talker in ("urllib3.connectionpool", "urllib3.util.retry"):
-    logging.getLogger(_talker).addFilter(_NoProof())
-
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 

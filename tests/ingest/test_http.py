@@ -30,6 +30,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.forms: list[dict[str, list[str]]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +40,10 @@ class Server:
                 outer.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
                 with contextlib.suppress(ConnectionError):
                     outer.answers[urlsplit(self.path).path](self)
+
+            def do_POST(self) -> None:
+                outer.forms.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                self.do_GET()
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -540,6 +545,81 @@ def test_the_environments_proxy_and_netrc_are_not_used(
     assert session().get(f"{server.url}/a").body == b"direct"
     assert other.asked == []
     assert "authorization" not in server.asked[0][1]
+
+
+FORM = {"grant_type": "password", "password": SECRET}
+
+
+def test_a_form_is_posted_and_its_answer_is_returned(server: Server) -> None:
+    """Token endpoints want it in the body: in an address it would end in every log on the way."""
+    server.answers["/token"] = reply(201, b"here")
+    answer = session().post(f"{server.url}/token", data={**FORM, "user": "ø&="}, headers={"X-A": "1"})
+    assert (answer.status, answer.body) == (201, b"here")
+    assert server.forms == [{"grant_type": ["password"], "password": [SECRET], "user": ["ø&="]}]
+    assert server.paths == ["/token"]
+    assert server.asked[0][1]["content-type"] == "application/x-www-form-urlencoded"
+    assert server.asked[0][1]["x-a"] == "1"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refused_form_is_an_answer(server: Server, status: int) -> None:
+    """Whoever asked knows which secret it was."""
+    server.answers["/token"] = reply(status)
+    assert session().post(f"{server.url}/token", data=FORM).status == status
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_form_is_not_sent_twice(server: Server, status: int) -> None:
+    """A second token ends the first, and a second try counts as one towards a lock."""
+    server.answers["/token"] = reply(status, Retry_After="1")
+    with pytest.raises(TransientFailure, match=f"answers {status}") as caught:
+        session().post(f"{server.url}/token", data=FORM)
+    assert (len(server.asked), caught.value.retry_after_seconds) == (1, 1)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_form_that_may_have_arrived_is_not_sent_again(server: Server) -> None:
+    """After a silence nobody knows whether it was read."""
+    server.answers["/token"] = lambda _: time.sleep(2)
+    with pytest.raises(TransientFailure, match="could not be reached") as caught:
+        session(read_seconds=0.2).post(f"{server.url}/token", data=FORM)
+    assert len(server.asked) == 1
+    assert SECRET not in str(caught.value)
+
+
+def test_a_form_whose_connection_never_stood_is_transient() -> None:
+    """Nothing was said, so nothing is lost; the next poll asks again."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(TransientFailure, match="could not be reached") as caught:
+        session().post(f"http://127.0.0.1:{port}/token", data=FORM)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_form_does_not_follow_a_redirect(server: Server, other: Server, status: int) -> None:
+    """307 and 308 would have the password sent again, to whomever the answer names."""
+    other.answers["/b"] = reply()
+    server.answers["/token"] = reply(status, Location=f"{other.url}/b")
+    with pytest.raises(PermanentFailure, match="redirects") as caught:
+        session().post(f"{server.url}/token", data=FORM)
+    assert caught.value.next_action
+    assert (len(server.asked), other.asked) == (1, [])
+
+
+@pytest.mark.parametrize("url", ["http://example.org/", "https://10.0.0.1/", "https://localhost/", "ftp://h/", ""])
+def test_a_form_goes_to_public_https_addresses_only(url: str) -> None:
+    """The same guard as for questions: what is sent here is a password."""
+    with pytest.raises(PermanentFailure) as caught:
+        Session(QUICK).post(url, data=FORM)
+    assert caught.value.reason == "address_refused"
+
+
+def test_the_answer_to_a_form_is_capped(server: Server) -> None:
+    """A token is short."""
+    server.answers["/token"] = reply(200, b"x" * 5000)
+    with pytest.raises(PermanentFailure, match="more than 1000 bytes"):
+        session().post(f"{server.url}/token", data=FORM, max_bytes=1000)
 
 
 WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=8)
