@@ -95,6 +95,10 @@ class Line(_Dated):
         rule: `mean_in_out` (directional counters), `breaks_halved` (one beam counts both ways) or `entries`.
         role: `perimeter` lines make visits; `internal` ones are kept and never added.
         device_key, line_key: as the source's adapter delivers them.
+        register_modulus: for counters that tell a register: the number at which it starts again from 0, such as
+            65536, 1000000 or 4294967296. Without it no fall of the register is read as a rollover.
+        register_rate_cap_per_hour: more people an hour than this door can let through in one direction. A larger
+            step of the register is no count, and without a cap no step is too large.
     """
 
     line_id: Identifier
@@ -105,6 +109,8 @@ class Line(_Dated):
     door: str = ""
     role: Literal["perimeter", "internal"] = "perimeter"
     rule: Literal["mean_in_out", "breaks_halved", "entries"]
+    register_modulus: int | None = Field(default=None, ge=1000, le=2**62)
+    register_rate_cap_per_hour: float | None = Field(default=None, gt=0)
 
 
 class OpeningHours(_Dated):
@@ -269,6 +275,58 @@ class Library(_Model):
         return self
 
 
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+# Shorter, and a serial number would be found in any message by chance.
+Serial = Annotated[str, Field(min_length=4, max_length=100, pattern=r"^[!-~]+$")]
+
+
+class Push(_Model):
+    """How a source that posts to the inbox proves itself, and how much it may send.
+
+    Secrets are named by environment variable and never stand here.
+
+    Attributes:
+        auth: `bearer` (token in `Authorization`), `basic` (name and password), `hmac_sha256` (signature over the body
+            as sent, in `signature_header`), or `none_with_serials`: the device can prove nothing, and must at least
+            name itself. Only for networks that no stranger reaches.
+        secret_env: the variable that holds token, password or signing key.
+        former_secret_env: one that opens as well, while devices are moved from it to the new one.
+        username: for `basic`.
+        signature_header: holds `sha256=<hexadecimal>`, or the digits alone.
+        serials: what `serial_header` must hold one of; without that header, what the body must name one of, spelt so.
+        max_body_bytes: the largest body, counted as sent and once more as unpacked.
+        posts_per_minute: what is more gets 429. So many may also come at once.
+        verify_token_env: the variable that holds the word of a webhook's handshake (GET with `hub.challenge`).
+    """
+
+    auth: Literal["bearer", "basic", "hmac_sha256", "none_with_serials"]
+    secret_env: EnvironmentName | None = None
+    former_secret_env: EnvironmentName | None = None
+    username: str | None = Field(default=None, min_length=1, pattern=r"^[^:]+$")
+    signature_header: HeaderName = "X-Hub-Signature-256"
+    serials: tuple[Serial, ...] = ()
+    serial_header: HeaderName | None = None
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1, le=32 * 1024 * 1024)
+    posts_per_minute: int = Field(default=600, ge=1)
+    verify_token_env: EnvironmentName | None = None
+
+    @model_validator(mode="after")
+    def _can_be_proven(self) -> Push:
+        needs = {
+            "secret_env": self.auth != "none_with_serials",
+            "username": self.auth == "basic",
+            "serials": self.auth == "none_with_serials",
+        }
+        for name, is_needed in needs.items():
+            if bool(getattr(self, name)) != is_needed:
+                raise ValueError(f"auth {self.auth} {'needs' if is_needed else 'takes no'} {name}")
+        for name, other in (("former_secret_env", "secret_env"), ("serial_header", "serials")):
+            if getattr(self, name) and not getattr(self, other):
+                raise ValueError(f"{name} says nothing without {other}")
+        return self
+
+
 class Source(_Model):
     """One feed: which adapter reads it, how it arrives, and what that adapter must know.
 
@@ -280,6 +338,7 @@ class Source(_Model):
         pattern: which file names count, as a glob.
         expected_every_hours: the source is told as silent when it has brought nothing for longer.
         branch_id: the branch that owns what this source tells where its records name none.
+        push: how it may post to the inbox; a source without may not.
         options: checked by the adapter's own options model.
     """
 
@@ -293,6 +352,7 @@ class Source(_Model):
     pattern: str = "*"
     expected_every_hours: float | None = Field(default=None, gt=0)
     branch_id: Identifier | None = None
+    push: Push | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -99,7 +99,7 @@ DOOR_OBSERVATIONS = Table(
         Column("in_count", INT, "People entering, as told."),
         Column("out_count", INT, "People leaving, as told."),
         Column("undirected_count", INT, "Beam breaks or passages without direction, as told."),
-        Column("total_in_count", INT, "Register reading inwards, for cumulative counters."),
+        Column("total_in_count", INT, "Register reading inwards, or the only register, for cumulative counters."),
         Column("total_out_count", INT, "Register reading outwards, for cumulative counters."),
         Column("value_state", TEXT, "observed, vendor_imputed, not_observed or invalid.", required=True),
         Column("reason_code", TEXT, "Why nothing was observed: blank, poll_failed, text_value, negative, …"),

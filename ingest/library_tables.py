@@ -106,6 +106,13 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("rule", TEXT, "How counts become visits: mean_in_out, breaks_halved or entries.", True),
             _FROM,
             _TO,
+            ("register_modulus", INT, "Number at which the register starts again from 0; null if unknown.", False),
+            (
+                "register_rate_cap_per_hour",
+                FLOAT,
+                "More people an hour than the door lets through in one direction; null without a cap.",
+                False,
+            ),
         ),
         _table(
             "opening_hours",

@@ -353,6 +353,63 @@ def test_partners_may_be_left_out(folder: Path) -> None:
     assert load(folder).partners.baseline is None
 
 
+def pushing(**push: Any) -> Callable[[dict[str, Any]], None]:
+    """A change that gives the source a push block."""
+    return lambda d: d["sources"][0].update(push=push)
+
+
+PUSH_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown proof": ({"auth": "digest"}, "push.auth"),
+    "a token of no variable": ({"auth": "bearer"}, "auth bearer needs secret_env"),
+    "a secret itself": ({"auth": "bearer", "secret_env": "s3cret-of-the-door"}, "push.secret_env"),
+    "a password of nobody": ({"auth": "basic", "secret_env": "A"}, "auth basic needs username"),
+    "a name with the colon": ({"auth": "basic", "secret_env": "A", "username": "a:b"}, "push.username"),
+    "a name for a token": ({"auth": "bearer", "secret_env": "A", "username": "a"}, "auth bearer takes no username"),
+    "no proof and no serials": ({"auth": "none_with_serials"}, "needs serials"),
+    "no proof and a secret": (
+        {"auth": "none_with_serials", "serials": ["1234"], "secret_env": "A"},
+        "auth none_with_serials takes no secret_env",
+    ),
+    "a serial found in anything": ({"auth": "none_with_serials", "serials": ["1"]}, "push.serials.0"),
+    "serials beside a token": ({"auth": "bearer", "secret_env": "A", "serials": ["1234"]}, "takes no serials"),
+    "a serial header alone": (
+        {"auth": "bearer", "secret_env": "A", "serial_header": "X-Serial"},
+        "serial_header says nothing without serials",
+    ),
+    "a body of no size": ({"auth": "bearer", "secret_env": "A", "max_body_bytes": 0}, "push.max_body_bytes"),
+    "a body of any size": ({"auth": "bearer", "secret_env": "A", "max_body_bytes": 10**9}, "push.max_body_bytes"),
+    "no post at all": ({"auth": "bearer", "secret_env": "A", "posts_per_minute": 0}, "push.posts_per_minute"),
+    "a header that is two": (
+        {"auth": "hmac_sha256", "secret_env": "A", "signature_header": "X: y"},
+        "push.signature_header",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(PUSH_MISTAKES))
+def test_a_push_block_that_proves_nothing_is_refused(folder: Path, case: str) -> None:
+    """An open door is worse than a shut one; and what was pasted by mistake is not printed."""
+    block, words = PUSH_MISTAKES[case]
+    value = typed(folder, "sources")
+    pushing(**block)(value)
+    write(folder, "sources", value)
+    said = refused(folder)
+    assert "sources.yaml" in said
+    assert words in said
+    assert "s3cret" not in said
+
+
+def test_a_serial_number_is_text(folder: Path) -> None:
+    """YAML reads 00012345 as octal: the device would never be known again."""
+    text = "    push: {auth: none_with_serials, serials: [%s]}\n    options:"
+    (folder / "sources.yaml").write_text(SOURCES.replace("    options:", text % "00012345"))
+    assert "push.serials.0" in refused(folder)
+    (folder / "sources.yaml").write_text(SOURCES.replace("    options:", text % '"00012345"'))
+    push = load(folder).sources[0].push
+    assert push is not None
+    assert (push.serials, push.max_body_bytes, push.posts_per_minute) == (("00012345",), 1024 * 1024, 600)
+
+
 def test_the_hash_is_of_the_meaning_and_not_of_the_spelling(folder: Path, tmp_path: Path) -> None:
     """It names published figures: reordering keys must not make a new version, and any change of meaning must."""
     first = load(folder).config_hash

@@ -20,7 +20,7 @@ ranked as (
         *,
         row_number() over (
             partition by source_id, device_key, line_key, interval_start_at, interval_end_at
-            order by sent_at desc nulls last, recorded_receipt_id desc, pointer desc
+            order by sent_at desc nulls last, recorded_receipt_id desc, receipt_id desc, pointer desc
         ) as telling_rank
     from observations
 

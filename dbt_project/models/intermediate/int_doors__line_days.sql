@@ -24,6 +24,7 @@ final as (
         cast(sum(hours.undirected_count) as bigint) as undirected_count,
         cast(coalesce(sum(
             case
+                when hours.hour_start_at is null then 0  -- `least` passes over a null: a silent day would have seen an hour
                 when expected.is_hours_known then hours.open_minutes * least(hours.observed_minutes, 60) / 60
                 else least(hours.observed_minutes, 60)
             end

@@ -1,5 +1,6 @@
 -- Tellings longer than an hour (a day, a month): kept as the span they speak of, never spread over its days. A span
--- gives way where the same line also told hours inside it, or the same people would count twice.
+-- gives way where the same line also told hours inside it, or the same people would count twice. Registers never tell
+-- people twice, and their spans hold the hours inside them.
 with spans as (
 
     select
@@ -13,7 +14,9 @@ with spans as (
         undirected_count,
         is_counted
     from {{ ref('int_doors__mapped_observations') }}
-    where line_id is not null and role = 'perimeter' and not is_within_hour and value_state = 'observed'
+    where
+        line_id is not null and role = 'perimeter' and not is_within_hour and value_state = 'observed'
+        and not is_register
 
 ),
 
@@ -42,7 +45,7 @@ covered as (
 
 ),
 
-final as (
+told_spans as (
 
     select
         spans.line_id,
@@ -53,7 +56,8 @@ final as (
         spans.in_count,
         spans.out_count,
         spans.undirected_count,
-        cast(covered.expected_minutes as double precision) as expected_minutes
+        cast(covered.expected_minutes as double precision) as expected_minutes,
+        cast(covered.expected_minutes as double precision) as observed_minutes
     from spans
     inner join covered
         on
@@ -65,6 +69,14 @@ final as (
         and covered.hour_count = 0
         -- a span that reaches outside the line's or branch's time can't be said to speak of them alone
         and covered.day_count = {{ days_between('spans.span_start_on', 'spans.span_end_on') }}
+
+),
+
+final as (
+
+    select * from told_spans
+    union all
+    select * from {{ ref('int_doors__register_spans') }}
 
 )
 

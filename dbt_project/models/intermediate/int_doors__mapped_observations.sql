@@ -2,7 +2,43 @@
 -- rule: a mean of in and out needs both.
 with observations as (
 
-    select * from {{ ref('int_doors__current_observations') }}
+    select
+        observation_id,
+        source_id,
+        device_key,
+        line_key,
+        interval_start_at,
+        interval_end_at,
+        in_count,
+        out_count,
+        undirected_count,
+        value_state,
+        reason_code,
+        receipt_id,
+        blob_sha256,
+        false as is_register,
+        false as is_lower_bound
+    from {{ ref('int_doors__current_observations') }}
+
+    union all
+
+    select
+        observation_id,
+        source_id,
+        device_key,
+        line_key,
+        interval_start_at,
+        interval_end_at,
+        in_count,
+        out_count,
+        undirected_count,
+        value_state,
+        reason_code,
+        receipt_id,
+        blob_sha256,
+        true as is_register,
+        is_lower_bound
+    from {{ ref('int_doors__register_intervals') }}
 
 ),
 
@@ -47,6 +83,8 @@ final as (
         localised.undirected_count,
         localised.value_state,
         localised.reason_code,
+        localised.is_register,
+        localised.is_lower_bound,
         localised.receipt_id,
         localised.blob_sha256,
         lines.line_id,
@@ -54,6 +92,8 @@ final as (
         lines.role,
         lines.rule,
         localised.value_state = 'observed'
+        -- what came before a reset is lost: of an hour or a day that is little, of a month it may be most
+        and not (localised.is_lower_bound and localised.interval_minutes > 1500)
         and case lines.rule
             when 'mean_in_out' then localised.in_count is not null and localised.out_count is not null
             when 'breaks_halved' then localised.undirected_count is not null

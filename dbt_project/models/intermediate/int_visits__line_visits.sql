@@ -51,7 +51,7 @@ told as (
         out_count,
         undirected_count,
         expected_minutes,
-        expected_minutes as observed_minutes,
+        observed_minutes,
         true as is_told
     from spans
 
@@ -73,7 +73,7 @@ final as (
         case
             when expected_minutes = 0 and is_told then 'closed_told'
             when expected_minutes = 0 then 'closed'
-            when not is_told or observed_minutes = 0 then 'missing'
+            when not is_told then 'missing'
             when observed_minutes < expected_minutes - 0.001 then 'partial'
             else 'observed'
         end as value_state

@@ -8,5 +8,7 @@ select
     role,
     rule,
     valid_from,
-    valid_to
+    valid_to,
+    register_modulus,
+    register_rate_cap_per_hour
 from {{ source('library', 'lines') }}
