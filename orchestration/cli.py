@@ -237,6 +237,27 @@ def ingest(
 
 
 @app.command()
+def inbox(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one and says which.")] = 8650,
+    host: Annotated[
+        str, typer.Option(help="Only 127.0.0.1; a reverse proxy brings TLS and the outside.")
+    ] = "127.0.0.1",
+) -> None:
+    """Receive what sources push, until Ctrl-C. A post is acknowledged when it is stored; the sensor reads it."""
+    settle(config, home)
+    with told_errors():
+        from ingest import config as description
+        from ingest import inbox as receiver
+        from ingest.home import Home
+        from orchestration.clock import clock
+
+        clock()  # a LEVENDE_CLOCK that is no moment is told now, not to a device
+        receiver.serve(Home.from_environment(), description.load(), clock, host=host, port=port, tell=say)
+
+
+@app.command()
 def doctor(config: ConfigOption = None, home: HomeOption = None) -> None:
     """Look whether this installation can run, and whether what it keeps is whole."""
     settle(config, home)

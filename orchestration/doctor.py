@@ -92,7 +92,8 @@ def examine(home: Home, ports: dict[str, int]) -> Iterator[Sign]:
 
 def _variables(configuration: Configuration) -> Iterator[Sign]:
     for source in configuration.enabled():
-        missing = sorted({name for name in wanted_variables(source.options) if not os.environ.get(name)})
+        told = [source.options, source.push.model_dump() if source.push else {}]
+        missing = sorted({name for name in wanted_variables(told) if not os.environ.get(name)})
         if missing:
             names = ", ".join(missing)
             yield Sign(f"source {source.source_id}", "warn", f"{names} not set; set it, or the source can't be asked.")

@@ -182,6 +182,20 @@ def test_a_damaged_blob_is_told_and_healed_when_the_same_bytes_come_again(tmp_pa
     assert home.body(receipt) == b"same"
 
 
+def test_many_blobs_at_once_are_what_they_would_be_one_by_one(tmp_path: Path) -> None:
+    """A batch of posts may hold the same bytes twice, known ones, and ones that were damaged meanwhile."""
+    store = BlobStore(tmp_path)
+    known, damaged = store.put(b"known"), store.put(b"damaged")
+    store.path(damaged).write_bytes(b"")
+    bodies = [b"known", b"new", b"damaged", b"new"]
+    names = store.put_many(iter(bodies))
+    assert names == [known, sha256_of(b"new"), damaged, sha256_of(b"new")]
+    assert [store.get(name) for name in names] == bodies
+    assert store.put_many([]) == []
+    with pytest.raises(TypeError, match="bytes as received"):
+        store.put_many([b"x", "y"])  # type: ignore[list-item]
+
+
 def test_a_missing_and_an_unreadable_blob_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that answers with an input/output error is how damage usually shows; it must not look like a crash."""
     home = Home(tmp_path)

@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy(library: Library) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "doctor", "ui"])
+@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "inbox", "doctor", "ui"])
 def test_every_command_says_what_it_does(command: str) -> None:
     """Documentation that can't go missing."""
     code, output = _levende(command, "--help")
@@ -59,6 +59,14 @@ def test_a_misspelt_family_source_or_moment_is_wrong_use(fresh: Library) -> None
     assert (code, "Write it as" in output) == (2, True)
     code, output = _levende("ingest", "door_nowhere")
     assert (code, small.SOURCE in output) == (2, True)
+
+
+def test_an_inbox_that_could_take_nothing_does_not_start(fresh: Library) -> None:
+    """It says at the keyboard what would otherwise be found out from a silent source."""
+    code, output = _levende("inbox", "--port", "0")
+    assert (code, "docs/inbox.md" in output) == (2, True)
+    code, output = _levende("inbox", "--host", "0.0.0.0")
+    assert (code, "127.0.0.1 only" in output) == (2, True)
 
 
 def test_figures_before_the_first_publication_say_how_to_get_one(fresh: Library) -> None:

@@ -1,5 +1,6 @@
 -- When a blob was last news. Bytes that arrive again change nothing, except where they put back what other bytes under
--- the same name had replaced: then the correction is taken back, and the old reading is the newest word again.
+-- the same name had replaced: then the correction is taken back, and the old reading is the newest word again. A push
+-- has no name that says so: one that is sent again is only sent again.
 with fetches as (
 
     select * from {{ ref('stg_landing__fetches') }}
@@ -14,6 +15,7 @@ ordered as (
         blob_sha256,
         receipt_id,
         received_at,
+        how,
         lag(blob_sha256) over (partition by source_id, origin, ask order by receipt_id) as blob_before,
         row_number() over (partition by source_id, origin, ask, blob_sha256 order by receipt_id) as name_arrival,
         row_number() over (partition by source_id, blob_sha256 order by receipt_id) as arrival
@@ -29,7 +31,7 @@ final as (
         max(receipt_id) as recorded_receipt_id,
         max(received_at) as recorded_at
     from ordered
-    where arrival = 1 or (name_arrival > 1 and blob_before <> blob_sha256)
+    where arrival = 1 or (how <> 'push' and name_arrival > 1 and blob_before <> blob_sha256)
     group by source_id, blob_sha256
 
 )

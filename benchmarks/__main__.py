@@ -1,0 +1,7 @@
+"""`python -m benchmarks`: all measurements, one after the other."""
+
+from benchmarks import inbox, latency
+
+if __name__ == "__main__":
+    latency.main()
+    inbox.main()
