@@ -22,7 +22,8 @@ YEARS = 8
 def overview(published: Path, years: int = YEARS) -> RenderableType:
     """The newest years of every figure, with the observed share beside each number, and the growth of the areas.
 
-    Branches of a figure are left out where none of them has a number in any of these years.
+    Branches of a figure are left out where none of them has a number in any of these years; figures that have none at
+    all are named below the table, with the reason of the first.
 
     Raises:
         NothingPublished: there is no version to read.
@@ -37,9 +38,16 @@ def overview(published: Path, years: int = YEARS) -> RenderableType:
     grid.add_column("area or branch", overflow="fold")
     for year in shown:
         grid.add_column(str(year), justify="right", overflow="fold")
+    without: list[str] = []
     for figure_id in dict.fromkeys(row.figure_id for row in rows):
-        _section(grid, [row for row in rows if row.figure_id == figure_id], shown)
+        told = [row for row in rows if row.figure_id == figure_id]
+        if any(row.value is not None for row in told):
+            _section(grid, told, shown)
+        else:
+            without.append(f"{figure_id} ({next((row.note for row in told if row.note), None) or 'no note'})")
     lines: list[RenderableType] = [grid]
+    if without:
+        lines.append(Text("Without a number in these years: " + "; ".join(without)))
     growth = headline(published)
     if growth:
         lines += [Text("Growth of whole areas", style="bold"), *(Text(f"  {line}") for line in growth)]
