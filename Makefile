@@ -46,6 +46,7 @@ ui: $(INSTALLED) ## Start the operators' UI and the staff's read-only UI
 	$(BIN)/levende ui
 
 bench: $(INSTALLED) ## Measure, as ratios taken side by side
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks
 
 check: $(INSTALLED) ## Lint, types, SQL and import rules
