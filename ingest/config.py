@@ -170,6 +170,49 @@ class OpeningException(_Model):
         return self
 
 
+class StructuralBreak(_Model):
+    """A date from which counts of a branch no longer compare with those before: it moved, was rebuilt, got other doors.
+
+    Missing visits are never estimated across it, and no growth is told over it. No `branch_ids` means every branch.
+    """
+
+    branch_ids: tuple[Identifier, ...] = ()
+    broke_on: date
+    reason: str
+
+
+class CountDecision(_Model):
+    """What a person decided about the counts of some lines on some dates; `last_on` is included.
+
+    `keep` counts what a rule took for dead or for a spike; `leave_out` does not count what was told. The bytes and
+    observations stay as they are.
+    """
+
+    line_ids: tuple[Identifier, ...] = Field(min_length=1)
+    first_on: date
+    last_on: date
+    verdict: Literal["keep", "leave_out"]
+    reason: str
+    decided_by: str
+
+    @model_validator(mode="after")
+    def _in_order(self) -> CountDecision:
+        if self.last_on < self.first_on:
+            raise ValueError(f"last_on {self.last_on} is before first_on {self.first_on}")
+        return self
+
+
+class Estimation(_Model):
+    """How far missing visits may be filled in.
+
+    Attributes:
+        least_quantity_share: a period gets a total only when at least this part of it was counted. The floor of the
+            US statistical standards is 0.70.
+    """
+
+    least_quantity_share: float = Field(default=0.70, ge=0, le=1)
+
+
 class Account(_Dated):
     """A social media account and the area it speaks for."""
 
@@ -228,6 +271,9 @@ class Library(_Model):
     lines: tuple[Line, ...] = ()
     opening_hours: tuple[OpeningHours, ...] = ()
     opening_exceptions: tuple[OpeningException, ...] = ()
+    structural_breaks: tuple[StructuralBreak, ...] = ()
+    count_decisions: tuple[CountDecision, ...] = ()
+    estimation: Estimation = Estimation()
     accounts: tuple[Account, ...] = ()
     event_rules: tuple[EventRule, ...] = ()
 
@@ -242,7 +288,7 @@ class Library(_Model):
     def _holds_together(self) -> Library:
         areas = _unique("area", (a.area_id for a in self.areas))
         branches = _unique("branch", (b.branch_id for b in self.branches))
-        _unique("line", (line.line_id for line in self.lines))
+        lines = _unique("line", (line.line_id for line in self.lines))
         _unique("event rule", (r.rule_id for r in self.event_rules))
         for branch in self.branches:
             for i, member in enumerate(branch.areas):
@@ -272,6 +318,18 @@ class Library(_Model):
         for branch_ids in [h.branch_ids for h in self.opening_hours] + [e.branch_ids for e in self.opening_exceptions]:
             for branch_id in branch_ids:
                 _known("branch", branch_id, branches, "opening hours")
+        for branch_id in (b for broken in self.structural_breaks for b in broken.branch_ids):
+            _known("branch", branch_id, branches, "structural breaks")
+        for i, decision in enumerate(self.count_decisions):
+            for line_id in decision.line_ids:
+                _known("line", line_id, lines, "count decisions")
+                for other_decision in self.count_decisions[i + 1 :]:
+                    if (
+                        line_id in other_decision.line_ids
+                        and decision.first_on <= other_decision.last_on
+                        and other_decision.first_on <= decision.last_on
+                    ):
+                        raise ValueError(f"two count decisions speak of line {line_id} on the same date")
         return self
 
 

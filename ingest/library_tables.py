@@ -48,6 +48,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("is_simulated", BOOL, "True when the figures come from a simulated library.", True),
             ("start_on", DATE, "First local date that the figures speak about.", True),
             ("end_on", DATE, "Local date at which they end, excluded; null while they go on.", False),
+            ("least_quantity_share", FLOAT, "Least counted part of a period that gets a total with estimates.", True),
         ),
         _table(
             "areas",
@@ -138,6 +139,25 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("opens_minute", INT, "Opening on these dates; null when closed.", False),
             ("closes_minute", INT, "Closing on these dates; null when closed.", False),
             ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "structural_breaks",
+            "One row per branch and date from which its counts no longer compare with those before.",
+            ("branch_id", "broke_on"),
+            _BRANCH,
+            ("broke_on", DATE, "First local date of the new series.", True),
+            ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "count_decisions",
+            "One row per line and stretch of dates on which a person decided whether its counts hold.",
+            ("line_id", "first_on"),
+            ("line_id", TEXT, "The line.", True),
+            ("first_on", DATE, "First local date.", True),
+            ("last_on", DATE, "Last local date, included.", True),
+            ("verdict", TEXT, "keep or leave_out.", True),
+            ("reason", TEXT, "Why.", True),
+            ("decided_by", TEXT, "Role of who decided.", True),
         ),
         _table(
             "holidays",
@@ -256,6 +276,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "is_simulated": library.is_simulated,
                 "start_on": library.reporting.start_on,
                 "end_on": library.reporting.end_on,
+                "least_quantity_share": library.estimation.least_quantity_share,
             }
         ],
     )
@@ -330,6 +351,22 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             }
             for number, e in enumerate(library.opening_exceptions, start=1)
             for branch_id in e.branch_ids or every
+        ],
+    )
+    yield (
+        "structural_breaks",
+        [
+            {"branch_id": branch_id, "broke_on": b.broke_on, "reason": b.reason}
+            for b in library.structural_breaks
+            for branch_id in b.branch_ids or every
+        ],
+    )
+    yield (
+        "count_decisions",
+        [
+            {**d.model_dump(exclude={"line_ids"}), "line_id": line_id}
+            for d in library.count_decisions
+            for line_id in d.line_ids
         ],
     )
     yield "holidays", [{"holiday_on": day, "holiday_name": name} for day, name in public_holidays(library)]

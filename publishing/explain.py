@@ -328,6 +328,36 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             """,
         ),
         (
+            "What is known of the expected hours",
+            {"core.fct_expected_hour"},
+            """
+            select
+                h.line_id, h.value_state, count(*) as hours, sum(h.expected_minutes) as expected_minutes,
+                sum(h.visits) as visits, min(h.local_date) as first_on, max(h.local_date) as last_on
+            from core.fct_expected_hour as h
+            inner join members as m
+                on h.branch_id = m.branch_id and h.local_date >= m.from_on and h.local_date < m.to_on
+            group by h.line_id, h.value_state
+            order by h.line_id, h.value_state
+            """,
+        ),
+        (
+            "Estimates for what was not counted",
+            {"core.fct_visit_estimate"},
+            """
+            select
+                e.line_id, e.method, count(distinct e.block_id) as gaps, sum(e.missing_minutes) as missing_minutes,
+                sum(e.estimated_visits) as estimated_visits, max(e.error_share) as largest_error_share,
+                min(e.span_start_on) as first_on, max(e.span_end_on) as end_on,
+                max(e.estimate_version) as estimate_version
+            from core.fct_visit_estimate as e
+            inner join members as m
+                on e.branch_id = m.branch_id and e.span_start_on >= m.from_on and e.span_end_on <= m.to_on
+            group by e.line_id, e.method
+            order by e.line_id, e.method
+            """,
+        ),
+        (
             "Days by opening",
             {"core.fct_open_day"},
             """

@@ -81,3 +81,6 @@ case {{ rule }}
     when 'entries' then cast({{ in_count }} as double precision)
 end
 {% endmacro %}
+
+{#- Number of the week that a day lies in, counted from a Monday: weeks before and after compare by it. -#}
+{% macro week_number(day) %}cast(floor({{ days_between("cast('2001-01-01' as date)", day) }} / 7.0) as int){% endmacro %}

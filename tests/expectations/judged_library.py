@@ -41,6 +41,17 @@ create table core.fct_line_visits as
     where lines.role = 'perimeter' and not (lines.line_id = 'l2' and month(days.local_date) = 3)
     union all
     select 'l2', 'b2', date '2023-03-01', date '2023-04-01', 620, 620, 620, null, 31 * 60, 31 * 60, 'observed';
+create table core.fct_expected_hour as
+    select line_id, branch_id, hour_start_at, local_date, local_hour, 60.0::double as expected_minutes,
+        60.0::double as observed_minutes, 10.0::double as told_visits, 10.0::double as visits,
+        'observed' as value_state, cast(null as varchar) as reason_code, cast(null as timestamp) as dead_since_at
+    from core.fct_door_hour where line_id <> 'inner';
+create table core.fct_visit_estimate as
+    select 'l1' as line_id, 'b1' as branch_id, 'l1/2023-02-01' as block_id, date '2023-02-01' as span_start_on,
+        date '2023-02-02' as span_end_on, 60.0::double as missing_minutes, 10.0::double as estimated_visits,
+        'comparable_time' as method, 0.2::double as error_share, '1 day' as masked_length,
+        24::bigint as masked_block_count, 8::bigint as comparable_count, 0::bigint as other_line_count,
+        '1' as estimate_version;
 create table core.fct_event as
     select 'e' || i as event_id, 's2' as source_id, 'series' as series_id, '' as slot, 'Talk' as title,
         timestamp '2023-01-10 17:00' + i * interval 1 day as start_at,

@@ -173,6 +173,30 @@ DAMAGES: dict[str, dict[str, str]] = {
             " where month(span_start_on) = 1"
         ),
     },
+    "core_fct_expected_hour": {
+        "hours_stand_once": "insert into core.fct_expected_hour from core.fct_expected_hour",
+        "states_are_known": "update core.fct_expected_hour set value_state = 'tired'",
+        "observed_is_a_number": "update core.fct_expected_hour set visits = null",
+        "missing_is_not_a_number": "update core.fct_expected_hour set value_state = 'missing'",
+        "observed_fits_into_expected": "update core.fct_expected_hour set observed_minutes = 75",
+        "no_sensor_looks_dead": (
+            "update core.fct_expected_hour set value_state = 'dead', visits = null, observed_minutes = 0,"
+            " dead_since_at = timestamp '2023-01-10 09:00' where line_id = 'l1'"
+            " and local_date between date '2023-01-10' and date '2023-02-10'"
+        ),
+        "no_hour_is_a_spike": (
+            "update core.fct_expected_hour set value_state = 'spike', visits = null, observed_minutes = 0"
+            " where line_id = 'l1' and local_date = date '2023-01-10'"
+        ),
+    },
+    "core_fct_visit_estimate": {
+        "estimates_stand_once": "insert into core.fct_visit_estimate from core.fct_visit_estimate",
+        "estimates_are_not_negative": "update core.fct_visit_estimate set estimated_visits = -1",
+        "estimates_know_their_error": "update core.fct_visit_estimate set error_share = null",
+        "methods_are_known": "update core.fct_visit_estimate set method = 'felt'",
+        "closed_time_is_never_filled": "update core.fct_open_day set open_minutes = 0",
+        "errors_are_learnt_from_enough": "update core.fct_visit_estimate set masked_block_count = 2",
+    },
     "core_fct_event": {
         "events_are_unique": "insert into core.fct_event from core.fct_event",
         "events_have_ids": "update core.fct_event set event_id = null where event_id = 'e3'",
@@ -210,6 +234,8 @@ DAMAGES: dict[str, dict[str, str]] = {
         "quantity_shares_are_shares": _figures("quantity_share = -0.1"),
         "methods_are_known": _figures("method = 'felt'"),
         "methods_are_given": _figures("method = null"),
+        "estimated_values_are_marked": _figures("method = 'imputed'"),
+        "estimated_values_have_an_interval": _figures("method = 'imputed', status_value = 'E', value_high = null"),
         "forecast_is_not_final": _figures("status_publication = 'F'"),
         "publication_statuses_are_known": _figures("status_publication = 'V'"),
         "publication_statuses_are_given": _figures("status_publication = null"),

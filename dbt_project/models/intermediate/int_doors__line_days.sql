@@ -1,7 +1,50 @@
--- Hours to local days. Of an hour that was seen in part, the same part of its open minutes counts as seen.
-with hours as (
+-- Hours to local days. Hours that do not hold (dead, spike, left out) are not in the sums; hours outside opening are:
+-- their people came in. What was seen of the open time is decided hour by hour in int_doors__hour_states.
+with hour_states as (
 
-    select * from {{ ref('int_doors__line_hours') }}
+    select * from {{ ref('int_doors__hour_states') }}
+
+),
+
+hours as (
+
+    select
+        line_hours.line_id,
+        line_hours.local_date,
+        line_hours.in_count,
+        line_hours.out_count,
+        line_hours.undirected_count
+    from {{ ref('int_doors__line_hours') }} as line_hours
+    left join hour_states
+        on
+            line_hours.line_id = hour_states.line_id
+            and line_hours.hour_start_at = hour_states.hour_start_at
+    where coalesce(hour_states.value_state, 'closed') not in ('dead', 'spike', 'left_out')
+
+),
+
+counted as (
+
+    select
+        line_id,
+        local_date,
+        sum(in_count) as in_count,
+        sum(out_count) as out_count,
+        sum(undirected_count) as undirected_count,
+        count(*) as hour_count
+    from hours
+    group by line_id, local_date
+
+),
+
+seen as (
+
+    select
+        line_id,
+        local_date,
+        sum(observed_minutes) as observed_minutes
+    from hour_states
+    group by line_id, local_date
 
 ),
 
@@ -19,24 +62,20 @@ final as (
         expected.local_date,
         expected.rule,
         expected.expected_minutes,
-        cast(sum(hours.in_count) as bigint) as in_count,
-        cast(sum(hours.out_count) as bigint) as out_count,
-        cast(sum(hours.undirected_count) as bigint) as undirected_count,
-        cast(coalesce(sum(
-            case
-                when hours.hour_start_at is null then 0  -- `least` passes over a null: a silent day would have seen an hour
-                when expected.is_hours_known then hours.open_minutes * least(hours.observed_minutes, 60) / 60
-                else least(hours.observed_minutes, 60)
-            end
-        ), 0) as double precision) as observed_minutes,
-        count(hours.hour_start_at) as hour_count
+        cast(counted.in_count as bigint) as in_count,
+        cast(counted.out_count as bigint) as out_count,
+        cast(counted.undirected_count as bigint) as undirected_count,
+        cast(coalesce(seen.observed_minutes, 0) as double precision) as observed_minutes,
+        coalesce(counted.hour_count, 0) as hour_count
     from expected
-    left join hours
+    left join counted
         on
-            expected.line_id = hours.line_id
-            and expected.local_date = hours.local_date
-    group by
-        expected.line_id, expected.branch_id, expected.local_date, expected.rule, expected.expected_minutes
+            expected.line_id = counted.line_id
+            and expected.local_date = counted.local_date
+    left join seen
+        on
+            expected.line_id = seen.line_id
+            and expected.local_date = seen.local_date
 
 )
 

@@ -1,5 +1,7 @@
--- Visits and what is made of them. Rule sources: docs/figures.md. A period with a missing part has no value: its
--- observed share says how much was seen, its note why the rest was not.
+-- Visits and what is made of them. Rule sources: docs/figures.md. What was not counted is estimated where masked blocks
+-- say how far off such an estimate may be; a period of which too little was counted has no value: its observed share
+-- says how much was seen, its note why the rest is not told. The interval speaks of what was missed, not of how well a
+-- beam counts.
 with periods as (
 
     select * from {{ ref('int_visits__periods') }}
@@ -25,6 +27,46 @@ inhabitants as (
 
 ),
 
+settings as (
+
+    select * from {{ ref('stg_library__settings') }}
+
+),
+
+weighed as (
+
+    select
+        periods.*,
+        settings.least_quantity_share,
+        coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0) as all_visits,
+        case
+            when periods.completeness = 'complete' then 1.0
+            when
+                periods.completeness = 'estimated'
+                and coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0) > 0
+                then
+                    coalesce(periods.observed_visits, 0)
+                    / (coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0))
+            -- nobody came and nobody was expected: the part of the time decides
+            when periods.completeness = 'estimated' then periods.observed_minutes / periods.expected_minutes
+        end as quantity_share
+    from periods
+    cross join settings
+
+),
+
+judged as (
+
+    select
+        *,
+        is_whole
+        and (
+            completeness = 'complete' or (completeness = 'estimated' and quantity_share >= least_quantity_share)
+        ) as is_total
+    from weighed
+
+),
+
 told as (
 
     select
@@ -35,11 +77,27 @@ told as (
         period_end,
         is_whole,
         open_minutes,
-        case when is_whole and completeness = 'complete' then visits end as visits,
+        case when is_total then all_visits end as visits,
+        -- what was counted is certain; only what was estimated may be more or less
+        case
+            when is_total and completeness = 'complete' then all_visits
+            when is_total then greatest(coalesce(observed_visits, 0), all_visits - 1.96 * standard_error)
+        end as visits_low,
+        case
+            when is_total and completeness = 'complete' then all_visits
+            when is_total then all_visits + 1.96 * standard_error
+        end as visits_high,
         case when is_whole and expected_minutes > 0 then observed_minutes / expected_minutes end as observed_share,
+        case when is_total then quantity_share end as quantity_share,
+        case
+            when is_total and completeness = 'complete' then 'counted'
+            when is_total then 'imputed'
+            else 'none'
+        end as method,
         case
             when not is_whole then 'O'
-            when completeness = 'complete' then 'A'
+            when is_total and completeness = 'complete' then 'A'
+            when is_total then 'E'
             when completeness = 'closed' then 'H'
             else 'L'
         end as status_value,
@@ -47,12 +105,19 @@ told as (
             when not is_whole then 'the period is not whole: it began before reporting or has not ended'
             when completeness = 'closed' then 'closed the whole period'
             when completeness = 'no_counter' then 'open without a described counter'
+            when completeness = 'waiting' then 'not all of it was received yet'
             when completeness = 'incomplete'
                 then
                     'incomplete: ' || cast(complete_branch_count as {{ dbt.type_string() }}) || ' of '
                     || cast(branch_count as {{ dbt.type_string() }}) || ' branches fully observed'
+            when is_total and completeness = 'estimated'
+                then cast(round(cast(100 * (1 - quantity_share) as numeric), 1) as {{ dbt.type_string() }}) || ' % estimated'
+            when completeness = 'estimated'
+                then
+                    'too little was counted for a total: '
+                    || cast(round(cast(100 * quantity_share as numeric), 1) as {{ dbt.type_string() }}) || ' %'
         end as note
-    from periods
+    from judged
 
 ),
 
@@ -66,7 +131,11 @@ visits as (
         period_start,
         period_end,
         visits as value,
+        visits_low as value_low,
+        visits_high as value_high,
         observed_share,
+        quantity_share,
+        method,
         status_value,
         note
     from told
@@ -83,7 +152,11 @@ per_open_hour as (
         period_start,
         period_end,
         case when open_minutes > 0 then visits / (open_minutes / 60) end as value,
+        case when open_minutes > 0 then visits_low / (open_minutes / 60) end as value_low,
+        case when open_minutes > 0 then visits_high / (open_minutes / 60) end as value_high,
         observed_share,
+        quantity_share,
+        method,
         case when visits is not null and coalesce(open_minutes, 0) = 0 then 'L' else status_value end as status_value,
         case when visits is not null and coalesce(open_minutes, 0) = 0 then 'opening hours are not described' else note end
             as note
@@ -101,7 +174,11 @@ per_inhabitant as (
         told.period_start,
         told.period_end,
         told.visits / inhabitants.inhabitant_count as value,
+        told.visits_low / inhabitants.inhabitant_count as value_low,
+        told.visits_high / inhabitants.inhabitant_count as value_high,
         told.observed_share,
+        told.quantity_share,
+        told.method,
         case when told.visits is not null and inhabitants.inhabitant_count is null then 'L' else told.status_value end
             as status_value,
         case
@@ -137,13 +214,11 @@ select
     period_start,
     period_end,
     value,
-    -- Nothing is estimated here, so the interval of a fully observed value is the value; it speaks of what was
-    -- missed, not of how well a beam counts.
-    value as value_low,
-    value as value_high,
+    value_low,
+    value_high,
     observed_share,
-    case when value is not null then 1.0 end as quantity_share,
-    case when value is not null then 'counted' else 'none' end as method,
+    case when value is not null then quantity_share end as quantity_share,
+    case when value is not null then method else 'none' end as method,
     status_value,
     note
 from final

@@ -102,6 +102,32 @@ observed as (
 
 ),
 
+estimated as (
+
+    select * from {{ ref('int_visits__uncertainty') }}
+    where branch_id is not null
+
+),
+
+waiting as (
+
+    select
+        branch_days.area_id,
+        hour_states.branch_id,
+        day_periods.period_kind,
+        day_periods.period_start,
+        sum(hour_states.expected_minutes) as waiting_minutes
+    from {{ ref('int_doors__hour_states') }} as hour_states
+    inner join branch_days
+        on
+            hour_states.branch_id = branch_days.branch_id
+            and hour_states.local_date = branch_days.local_date
+    inner join day_periods on hour_states.local_date = day_periods.local_date
+    where hour_states.value_state = 'not_yet_received'
+    group by branch_days.area_id, hour_states.branch_id, day_periods.period_kind, day_periods.period_start
+
+),
+
 final as (
 
     select
@@ -115,13 +141,22 @@ final as (
         case when expected.hours_known_day_count = expected.day_count then expected.open_minutes end as open_minutes,
         coalesce(expected.expected_minutes, 0) as expected_minutes,
         coalesce(observed.observed_minutes, 0) as observed_minutes,
-        observed.visits,
+        observed.visits as observed_visits,
+        coalesce(estimated.estimated_minutes, 0) as estimated_minutes,
+        estimated.estimated_visits,
+        estimated.standard_error,
+        coalesce(waiting.waiting_minutes, 0) as waiting_minutes,
         expected.uncounted_day_count,
         case
             when expected.uncounted_day_count > 0 then 'no_counter'
             when coalesce(expected.expected_minutes, 0) = 0 and coalesce(observed.visits, 0) = 0 then 'closed'
-            when coalesce(observed.observed_minutes, 0) < coalesce(expected.expected_minutes, 0) - 0.001 then 'incomplete'
-            else 'complete'
+            when coalesce(observed.observed_minutes, 0) >= coalesce(expected.expected_minutes, 0) - 0.001 then 'complete'
+            when
+                coalesce(observed.observed_minutes, 0) + coalesce(estimated.estimated_minutes, 0)
+                >= coalesce(expected.expected_minutes, 0) - 0.001
+                then 'estimated'
+            when coalesce(waiting.waiting_minutes, 0) > 0 then 'waiting'
+            else 'incomplete'
         end as completeness
     from expected
     left join observed
@@ -130,6 +165,18 @@ final as (
             and expected.branch_id = observed.branch_id
             and expected.period_kind = observed.period_kind
             and expected.period_start = observed.period_start
+    left join estimated
+        on
+            expected.area_id = estimated.area_id
+            and expected.branch_id = estimated.branch_id
+            and expected.period_kind = estimated.period_kind
+            and expected.period_start = estimated.period_start
+    left join waiting
+        on
+            expected.area_id = waiting.area_id
+            and expected.branch_id = waiting.branch_id
+            and expected.period_kind = waiting.period_kind
+            and expected.period_start = waiting.period_start
 
 )
 

@@ -1,16 +1,22 @@
--- Branches and their area in one shape. An area is complete when every branch is complete or closed; one missing
--- part makes the total unknown, because a sum without it would read as a fall.
+-- Branches and their area in one shape. An area is told when every branch is; one part that nothing can be said of makes
+-- the total unknown, because a sum without it would read as a fall.
 with branch_periods as (
 
     select * from {{ ref('int_visits__branch_periods') }}
 
 ),
 
-area_periods as (
+uncertainty as (
+
+    select * from {{ ref('int_visits__uncertainty') }}
+    where branch_id is null
+
+),
+
+area_sums as (
 
     select
         area_id,
-        cast(null as {{ dbt.type_string() }}) as branch_id,
         period_kind,
         period_start,
         period_end,
@@ -18,15 +24,15 @@ area_periods as (
         case when count(open_minutes) = count(*) then sum(open_minutes) end as open_minutes,
         sum(expected_minutes) as expected_minutes,
         sum(observed_minutes) as observed_minutes,
-        sum(visits) as visits,
+        sum(observed_visits) as observed_visits,
+        sum(estimated_visits) as estimated_visits,
         count(*) as branch_count,
         sum(case when completeness in ('complete', 'closed') then 1 else 0 end) as complete_branch_count,
-        case
-            when sum(case when completeness = 'no_counter' then 1 else 0 end) > 0 then 'no_counter'
-            when sum(case when completeness = 'incomplete' then 1 else 0 end) > 0 then 'incomplete'
-            when sum(case when completeness = 'complete' then 1 else 0 end) > 0 then 'complete'
-            else 'closed'
-        end as completeness
+        sum(case when completeness = 'no_counter' then 1 else 0 end) as no_counter_count,
+        sum(case when completeness = 'waiting' then 1 else 0 end) as waiting_count,
+        sum(case when completeness = 'incomplete' then 1 else 0 end) as incomplete_count,
+        sum(case when completeness = 'estimated' then 1 else 0 end) as estimated_count,
+        sum(case when completeness = 'complete' then 1 else 0 end) as complete_count
     from branch_periods
     group by area_id, period_kind, period_start, period_end, is_whole
 
@@ -44,7 +50,9 @@ final as (
         open_minutes,
         expected_minutes,
         observed_minutes,
-        visits,
+        observed_visits,
+        estimated_visits,
+        standard_error,
         1 as branch_count,
         case when completeness in ('complete', 'closed') then 1 else 0 end as complete_branch_count,
         completeness
@@ -53,20 +61,34 @@ final as (
     union all
 
     select
-        area_id,
-        branch_id,
-        period_kind,
-        period_start,
-        period_end,
-        is_whole,
-        open_minutes,
-        expected_minutes,
-        observed_minutes,
-        visits,
-        branch_count,
-        complete_branch_count,
-        completeness
-    from area_periods
+        area_sums.area_id,
+        cast(null as {{ dbt.type_string() }}) as branch_id,
+        area_sums.period_kind,
+        area_sums.period_start,
+        area_sums.period_end,
+        area_sums.is_whole,
+        area_sums.open_minutes,
+        area_sums.expected_minutes,
+        area_sums.observed_minutes,
+        area_sums.observed_visits,
+        area_sums.estimated_visits,
+        uncertainty.standard_error,
+        area_sums.branch_count,
+        area_sums.complete_branch_count,
+        case
+            when area_sums.no_counter_count > 0 then 'no_counter'
+            when area_sums.waiting_count > 0 then 'waiting'
+            when area_sums.incomplete_count > 0 then 'incomplete'
+            when area_sums.estimated_count > 0 then 'estimated'
+            when area_sums.complete_count > 0 then 'complete'
+            else 'closed'
+        end as completeness
+    from area_sums
+    left join uncertainty
+        on
+            area_sums.area_id = uncertainty.area_id
+            and area_sums.period_kind = uncertainty.period_kind
+            and area_sums.period_start = uncertainty.period_start
 
 )
 

@@ -4,5 +4,6 @@ select
     zone,
     is_simulated,
     start_on,
-    end_on
+    end_on,
+    least_quantity_share
 from {{ source('library', 'settings') }}
