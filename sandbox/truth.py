@@ -25,7 +25,7 @@ from ingest.errors import PermanentFailure
 from ingest.landing import write_atomically
 from sandbox.instagram import metric_at
 from sandbox.visits import open_quarters
-from sandbox.world import CLOCK, END_ON, World, poll_moments
+from sandbox.world import CLOCK, World, poll_moments
 
 KINDS = ("day", "month", "quarter", "year")
 
@@ -60,7 +60,7 @@ def is_whole(start: date, kind: str, world: World) -> bool:
     months = {"day": 0, "month": 1, "quarter": 3, "year": 12}[kind]
     number = start.year * 12 + start.month - 1 + months
     end = date(number // 12, number % 12 + 1, 1) if months else start + timedelta(days=1)
-    return start >= world.days[0] and end <= END_ON
+    return start >= world.days[0] and end <= world.days[-1] + timedelta(days=1)
 
 
 def area_of(branch: Branch, day: date) -> str | None:
@@ -94,13 +94,14 @@ class _Sums:
 
 def figures(world: World) -> list[TrueFigure]:
     """All true figures of a world, sorted."""
-    found = [*_visits(world), *_events(world), *_partners(world), *_social(world)]
+    found = [*visits(world), *_events(world), *_partners(world), *_social(world)]
     return sorted(found, key=lambda f: (f.figure_id, f.period_kind, f.period_start, f.area_id, f.branch_id or ""))
 
 
-def _visits(world: World) -> Iterator[TrueFigure]:
+def visits(world: World) -> Iterator[TrueFigure]:
+    """True figures of visits: people who entered by a perimeter line while their branch stood in an area."""
     configuration = world.configuration
-    visits, hours = _Sums(world), _Sums(world)
+    people_in, hours = _Sums(world), _Sums(world)
     for branch in configuration.library.branches:
         doors = [d for d in world.doors if d.line.branch_id == branch.branch_id and d.line.role == "perimeter"]
         is_open = open_quarters(configuration, branch.branch_id, world.days)
@@ -110,19 +111,19 @@ def _visits(world: World) -> Iterator[TrueFigure]:
                 continue  # closed: not a true zero, a day without a figure
             people = sum(int(d.ins[row].sum()) for d in doors)
             for branch_id in (branch.branch_id, None):
-                visits.add(area_id, branch_id, day, people)
+                people_in.add(area_id, branch_id, day, people)
                 hours.add(area_id, branch_id, day, quarters / 4)
-    yield from visits.told("visits")
+    yield from people_in.told("visits")
     for key, open_hours in hours.values.items():
         area_id, branch_id, kind, start = key
         yield TrueFigure(
-            "visits_per_open_hour", area_id, branch_id, kind, start.isoformat(), visits.values[key] / open_hours
+            "visits_per_open_hour", area_id, branch_id, kind, start.isoformat(), people_in.values[key] / open_hours
         )
     for area in configuration.library.areas:
         for count in area.inhabitants:
             key = (area.area_id, None, "year", date(count.counted_on.year, 1, 1))
-            if key in visits.values:
-                value = visits.values[key] / count.count
+            if key in people_in.values:
+                value = people_in.values[key] / count.count
                 yield TrueFigure("visits_per_inhabitant", area.area_id, None, "year", key[3].isoformat(), value)
 
 

@@ -44,9 +44,22 @@ _SIZE = {
 }
 _SIZE_OF_OTHERS = 0.02
 _DOOR_SHARE = {"alesund_hovudinngang": 0.72, "alesund_radhuset": 0.28}
-_MONTH = (1.05, 1.02, 1.08, 0.95, 0.92, 0.80, 0.62, 0.90, 1.12, 1.18, 1.15, 0.95)
-_WEEKDAY = (1.0, 1.02, 1.05, 1.0, 0.9, 1.15, 0.8)
-_HOUR = {8: 0.4, 9: 0.5, 10: 0.8, 11: 1.1, 12: 1.2, 13: 1.2, 14: 1.25, 15: 1.3, 16: 1.1, 17: 0.9, 18: 0.7, 19: 0.5}
+MONTH_WEIGHTS = (1.05, 1.02, 1.08, 0.95, 0.92, 0.80, 0.62, 0.90, 1.12, 1.18, 1.15, 0.95)
+WEEKDAY_WEIGHTS = (1.0, 1.02, 1.05, 1.0, 0.9, 1.15, 0.8)
+HOUR_WEIGHTS = {
+    8: 0.4,
+    9: 0.5,
+    10: 0.8,
+    11: 1.1,
+    12: 1.2,
+    13: 1.2,
+    14: 1.25,
+    15: 1.3,
+    16: 1.1,
+    17: 0.9,
+    18: 0.7,
+    19: 0.5,
+}
 _LEAVES_PER_QUARTER = 0.35
 
 
@@ -133,16 +146,25 @@ def simulate(configuration: Configuration, days: list[date], seed: int) -> list[
         drawn = np.zeros(share.shape, dtype=np.int64)
         drawn[possible] = random.multinomial(total, share[possible] / share.sum())
         ins[:, of_year, :] = drawn
-        # Each person leaves by the same door, after a stay, but before that stretch of opening ends.
-        line, row, quarter = (np.repeat(index, drawn[drawn > 0]) for index in np.nonzero(drawn))
-        stay = random.geometric(_LEAVES_PER_QUARTER, size=total) - 1
-        leaves = np.minimum(quarter + stay, closing[line, of_year[row], quarter])
-        np.add.at(outs, (line, of_year[row], leaves), 1)
+        outs[:, of_year, :] = leaving(drawn, closing[:, of_year, :], random)
     doors = [DoorCounts(line, ins[i], outs[i]) for i, line in enumerate(lines)]
-    return [*doors, *_internal(configuration, doors, seed)]
+    return [*doors, *internal(configuration, doors, seed)]
 
 
-def _internal(configuration: Configuration, doors: list[DoorCounts], seed: int) -> list[DoorCounts]:
+def leaving(came: Counts, closing: Counts, random: np.random.Generator) -> Counts:
+    """When those who came leave: by the same door, after a stay, but before that stretch of opening ends.
+
+    Args:
+        came, closing: by door, day and quarter: people entering, and the last open quarter of the stretch.
+    """
+    outs = np.zeros_like(came)
+    line, row, quarter = (np.repeat(index, came[came > 0]) for index in np.nonzero(came))
+    stay = random.geometric(_LEAVES_PER_QUARTER, size=int(came.sum())) - 1
+    np.add.at(outs, (line, row, np.minimum(quarter + stay, closing[line, row, quarter])), 1)
+    return outs
+
+
+def internal(configuration: Configuration, doors: list[DoorCounts], seed: int) -> list[DoorCounts]:
     """Lines inside a building: three in ten of those who came in pass them, and were counted already."""
     made = []
     for number, line in enumerate(line for line in configuration.library.lines if line.role == "internal"):
@@ -159,8 +181,8 @@ def _weights(
     shape = (len(lines), len(days), QUARTERS)
     weights = np.zeros(shape)
     closing = np.zeros(shape, dtype=np.int64)
-    hour = np.array([_HOUR.get(q // 4, 0.4) for q in range(QUARTERS)])
-    season = np.array([_MONTH[d.month - 1] * _WEEKDAY[d.weekday()] for d in days])
+    hour = np.array([HOUR_WEIGHTS.get(q // 4, 0.4) for q in range(QUARTERS)])
+    season = np.array([MONTH_WEIGHTS[d.month - 1] * WEEKDAY_WEIGHTS[d.weekday()] for d in days])
     order = sorted({line.branch_id for line in lines})
     for i, line in enumerate(lines):
         is_open = open_quarters(configuration, line.branch_id, days)
@@ -171,12 +193,19 @@ def _weights(
         sisters = sum(1 for other in lines if other.branch_id == line.branch_id)
         share = _DOOR_SHARE.get(line.line_id, 1 / sisters)
         weights[i] = per_hour * share * (season * mood * valid)[:, None] * hour[None, :] * is_open
-        last = np.full(len(days), -1)
-        for quarter in range(QUARTERS - 1, -1, -1):
-            ends = is_open[:, quarter] & (~is_open[:, quarter + 1] if quarter + 1 < QUARTERS else True)
-            last = np.where(ends, quarter, last)
-            closing[i, :, quarter] = last
+        closing[i] = last_open_quarter(is_open)
     return weights, closing
+
+
+def last_open_quarter(is_open: npt.NDArray[np.bool_]) -> Counts:
+    """By day and quarter, the last quarter of the stretch of opening that it lies in."""
+    closing = np.zeros(is_open.shape, dtype=np.int64)
+    last = np.full(len(is_open), -1)
+    for quarter in range(QUARTERS - 1, -1, -1):
+        ends = is_open[:, quarter] & (~is_open[:, quarter + 1] if quarter + 1 < QUARTERS else True)
+        last = np.where(ends, quarter, last)
+        closing[:, quarter] = last
+    return closing
 
 
 def dates(first_on: date, end_on: date) -> list[date]:
