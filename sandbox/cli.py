@@ -25,9 +25,11 @@ from rich.table import Table
 
 from ingest import config, pipeline
 from ingest.config import Configuration
-from ingest.errors import IngestError, PermanentFailure
+from ingest.errors import ConfigurationError, IngestError, PermanentFailure
 from ingest.home import Home
-from sandbox import truth, vendors
+from ingest.landing import write_atomically
+from sandbox import faults, faulty_files, truth, vendors
+from sandbox.door_servers import USER, door_servers
 from sandbox.standins import StandIns
 from sandbox.world import CLOCK, SEED, World, build, poll_moments
 
@@ -35,6 +37,8 @@ app = typer.Typer(help="A simulated library with known truth. Nothing it shows h
 
 URL_VARIABLE = "LEVENDE_SANDBOX_URL"
 TOKEN_VARIABLE = "LEVENDE_SANDBOX_TOKEN"  # noqa: S105 - the variable's name, not its value
+USER_VARIABLE = "LEVENDE_SANDBOX_USER"
+FAULTS_FILE = "faults.csv"
 DONE, BLOCKED, MISUSED = 0, 1, 2
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Where data goes; LEVENDE_HOME or ./data by default.")]
@@ -46,12 +50,26 @@ BANNER = "SIMULATED: these people, events and posts are made up, and so is every
 
 
 @app.command("build")
-def build_command(home: HomeOption = None, config_folder: ConfigOption = None, seed: SeedOption = SEED) -> None:
+def build_command(
+    home: HomeOption = None,
+    config_folder: ConfigOption = None,
+    seed: SeedOption = SEED,
+    with_faults: Annotated[
+        bool, typer.Option("--faults", help="Let counters and deliveries fail; the truth stays what it was.")
+    ] = False,
+    share_missing: Annotated[
+        float, typer.Option("--share-missing", help="With --faults: how much of the open intervals is lost, 0 to 1.")
+    ] = 0.05,
+) -> None:
     """Write the vendors' files into the drop folders, and the truth beside them."""
     with _told_errors():
         where, configuration = _places(home, config_folder)
         console.print(f"[bold yellow]{BANNER}[/]")
-        _build(where, build(configuration, seed))
+        world = build(configuration, seed)
+        if with_faults:
+            _build_with_faults(where, world, share_missing)
+        else:
+            _build(where, world)
 
 
 @app.command("serve")
@@ -61,16 +79,20 @@ def serve_command(
     seed: SeedOption = SEED,
     port: Annotated[int, typer.Option("--port", help="0 takes any free port.")] = 0,
 ) -> None:
-    """Serve the calendar and the Graph API on loopback until Ctrl-C."""
+    """Serve the calendar, the Graph API and the makers of door counters on loopback until Ctrl-C."""
     with _told_errors():
         where, configuration = _places(home, config_folder)
         world = build(configuration, seed)
         token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
-        with StandIns(world, token, port=port) as servers:
+        with StandIns(world, token, port=port) as servers, door_servers(world, token) as doors:
             console.print(f"[bold yellow]{BANNER}[/]")
             console.print(f"Serving on {servers.url}. Ctrl-C ends it. In another shell:\n")
             for name, value in _environment(where, configuration, servers.url, token).items():
                 console.print(f"export {name}={value}", soft_wrap=True, highlight=False)
+            console.print(f"export {USER_VARIABLE}={USER}", soft_wrap=True, highlight=False)
+            console.print("\nDoor counters, for that user with that token as password; docs/sandbox.md says how:\n")
+            for adapter, address in doors.items():
+                console.print(f"{adapter:20} {address}", soft_wrap=True, highlight=False)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
@@ -171,12 +193,34 @@ def _truth_path(home: Home) -> Path:
 
 
 def _build(home: Home, world: World) -> list[truth.TrueFigure]:
+    if (home.root / "sandbox" / FAULTS_FILE).exists():
+        raise ConfigurationError(
+            f"{home.root} holds a simulated library with faults.",
+            next_action="Build into a home of its own: --home DIR, or LEVENDE_HOME.",
+        )
     started = time.monotonic()
     count = write_world(home, world)
     told = truth.write(world, _truth_path(home))
     seconds = time.monotonic() - started
     _say(f"built {count} vendor files and {len(told)} true figures in {seconds:.1f} s under {home.root}")
     return told
+
+
+def _build_with_faults(home: Home, world: World, share_missing: float) -> None:
+    """Land what failing counters tell, each file at its time, with the description that goes with it."""
+    started = time.monotonic()
+    plan = faults.plan(world, world.seed, share_missing=share_missing)
+    count = faulty_files.deliver(home, plan.configuration, faulty_files.files(plan), CLOCK)
+    folder = home.root / "sandbox"
+    faulty_files.write_description(plan.configuration, folder / "config")
+    told, records = truth.write(world, _truth_path(home)), plan.records
+    write_atomically(folder / FAULTS_FILE, records.to_csv(index=False).encode())
+    seconds = time.monotonic() - started
+    kinds = ", ".join(f"{number} {kind}" for kind, number in records["kind"].value_counts().sort_index().items())
+    _say(f"landed {count} deliveries with faults and {len(told)} true figures in {seconds:.1f} s under {home.root}")
+    _say(f"what was done, by line ({folder / FAULTS_FILE}): {kinds}")
+    _say(f"replaced counters are described in {folder / 'config'}; to run:")
+    _say(f"levende run --family doors --config {folder / 'config'} --home {home.root}")
 
 
 def _land_history(home: Home, world: World, servers: StandIns) -> None:

@@ -141,7 +141,7 @@ def build_trial(
     folder = folder.absolute()
     home = Home(folder / "home")
     clock = datetime(max(years) + 1, 4, 1, 4, 0, tzinfo=UTC)
-    world, moves = _world(folder / "config", seed, years, "moved" in kinds)
+    world, moves = people_of(folder / "config", seed, years, "moved" in kinds)
     plan = faults.plan(world, seed, share_missing=share_missing, kinds=kinds, moves=moves, clock=clock)
     faulty_files.deliver(home, plan.configuration, faulty_files.files(plan), clock)
     faulty_files.write_description(plan.configuration, folder / "config")
@@ -311,7 +311,12 @@ def _closed(branch_ids: tuple[str, ...], first_on: date, last_on: date, reason: 
 # -- its people -----------------------------------------------------------------------------------------------------
 
 
-def _world(folder: Path, seed: int, years: Sequence[int], moves: bool) -> tuple[World, tuple[BranchMove, ...]]:
+def people_of(folder: Path, seed: int, years: Sequence[int], moves: bool) -> tuple[World, tuple[BranchMove, ...]]:
+    """The invented library, described for a folder that need not exist, and all who come to it.
+
+    Args:
+        moves: whether one of its branches moves.
+    """
     configuration = describe(folder, years)
     days = dates(configuration.library.reporting.start_on, date(max(years) + 1, 1, 1))
     move = faults.draw_move(configuration, days, seed) if moves else None
