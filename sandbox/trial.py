@@ -136,7 +136,7 @@ def build_trial(
         ConfigurationError: years with a gap, an unknown kind, an impossible share, or a folder that holds another
             trial.
     """
-    if list(years) != list(range(min(years), max(years) + 1)):
+    if not years or list(years) != list(range(min(years), max(years) + 1)):
         raise ConfigurationError(f"{tuple(years)} are no consecutive years.", next_action="Leave no year out.")
     folder = folder.absolute()
     home = Home(folder / "home")
