@@ -72,6 +72,33 @@ _PHONE = re.compile(
 _TAG = re.compile(r"<[^<>]*>")
 
 
+def known_zone(value: str) -> str:
+    """The zone's name, checked. For use in a validator of options.
+
+    Raises:
+        ValueError: not an IANA zone.
+    """
+    if value not in _IANA:
+        raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
+    return value
+
+
+def checked_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Patterns that find partners, checked. For use in a validator of options.
+
+    Raises:
+        ValueError: one is no regular expression, or has not exactly one group.
+    """
+    for pattern in value:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        if groups != 1:
+            raise ValueError(f"{pattern!r} must have exactly one group")
+    return value
+
+
 class IcalendarOptions(Options):
     """What a source of this adapter may say under `options`.
 
@@ -107,12 +134,7 @@ class IcalendarOptions(Options):
     max_occurrences_per_series: int = Field(default=5_000, ge=1, le=5_000)
     max_occurrences: int = Field(default=20_000, ge=1, le=20_000)
 
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in _IANA:
-            raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
-        return value
+    _zone = field_validator("zone")(known_zone)
 
     @field_validator("url")
     @classmethod
@@ -121,17 +143,7 @@ class IcalendarOptions(Options):
             raise ValueError("a user name in an address is a secret; use headers_env or a ${VARIABLE}")
         return value
 
-    @field_validator("partner_patterns")
-    @classmethod
-    def _one_group(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
-            try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError(f"{pattern!r} must have exactly one group")
-        return value
+    _patterns = field_validator("partner_patterns")(checked_patterns)
 
     @model_validator(mode="after")
     def _in_order(self) -> IcalendarOptions:
@@ -606,11 +618,16 @@ def _partners(member: Component, options: IcalendarOptions) -> str | None:
         event = ical_expand.parse_component(member.texts(frozenset({"DESCRIPTION"})))
     except ValueError:
         return None
-    text = _TAG.sub("\n", html.unescape(_first(event.get("DESCRIPTION"))[:MAX_DESCRIPTION]))
-    separators = "|".join(re.escape(separator) for separator in options.partner_separators)
+    return partners_in(_first(event.get("DESCRIPTION")), options.partner_patterns, options.partner_separators)
+
+
+def partners_in(description: str, patterns: tuple[str, ...], separators_told: tuple[str, ...]) -> str | None:
+    """What the patterns find in a description, plain or HTML, joined by ` | `; nothing else of it passes on."""
+    text = _TAG.sub("\n", html.unescape(description[:MAX_DESCRIPTION]))
+    separators = "|".join(re.escape(separator) for separator in separators_told)
     found: list[str | None] = []
     for line in text.splitlines():
-        for pattern in options.partner_patterns:
+        for pattern in patterns:
             for match in re.finditer(pattern, line):
                 claim = match[1] or ""
                 for name in re.split(separators, claim) if separators else [claim]:

@@ -1,0 +1,274 @@
+"""Springshare LibCal: events of one or several calendars, and how many came to them.
+
+What belongs here: this vendor's token, questions, fields and limits. What does not: landing (`_web`), identity, time
+and words (`_claims`).
+
+The answer has no total and no next page that could be relied on; it is cut at 500 events. So the window is asked in
+slices of 30 days, and a slice that brings 500 is halved until it does not. Deleted events just vanish. Of
+registrations nothing is read: bookings are not attendance. What staff fill in after the event is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.catalogue import Arrival, Receipt
+from ingest.config import Source
+from ingest.doors._portal import Variable, secret, token_of
+from ingest.errors import ConfigurationError, IngestError, PermanentFailure
+from ingest.events._claims import (
+    Claim,
+    Claims,
+    count_of,
+    dict_of,
+    names_of,
+    pages_in,
+    read_end,
+    read_when,
+    whole_days,
+    wrong_shape,
+)
+from ingest.events._web import (
+    Client,
+    Listing,
+    Spec,
+    Window,
+    WindowOptions,
+    both_or_none,
+    deliver,
+    pick,
+    slices_of,
+    tell,
+    window_of,
+)
+
+EVENTS = "/1.1/events"
+TOKEN = "/1.1/oauth/token"  # noqa: S105 - an address
+MOST = 500
+# What another slice would meet as well.
+_STOPS = frozenset({"http_401", "http_403", "http_404", "http_429", "unreachable", "address_refused", "no_token"})
+
+_NAMED: Spec = {"id": True, "name": True}
+_FIELDS: Spec = {
+    "id": True,
+    "title": True,
+    "allday": True,
+    "start": True,
+    "end": True,
+    "description": True,
+    "url": {"public": True},
+    "location": {"id": True, "type": True, "name": True},
+    "campus": _NAMED,
+    "category": _NAMED,
+    "audience": _NAMED,
+    "calendar": _NAMED,
+    "seats": True,
+    "seats_taken": True,
+    "physical_seats": True,
+    "physical_seats_taken": True,
+    "online_seats": True,
+    "online_seats_taken": True,
+    "wait_list": True,
+    "future_dates": {"event_id": True, "start": True},
+    "attendance": {"in_person": True, "online": True},
+}
+
+
+class LibCalOptions(WindowOptions):
+    """Options of `libcal`.
+
+    Attributes:
+        url: `https://<site>.libcal.com`.
+        client_id_env, client_secret_env: names of the environment variables with the API client's id and secret.
+        calendars: the calendars' numbers.
+        zero_is_reported: whether 0 people is a report here. LibCal's form begins with 0, so by default 0 on site and 0
+            online says that nobody has filled it in.
+    """
+
+    client_id_env: Variable | None = None
+    client_secret_env: Variable | None = None
+    calendars: tuple[int, ...] = Field(default=(), max_length=50)
+    zero_is_reported: bool = False
+
+
+@register
+class LibCal(Adapter):
+    """The configured calendars of one LibCal site."""
+
+    name: ClassVar[str] = "libcal"
+    family: ClassVar[str] = "events"
+    version: ClassVar[int] = 1
+    tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
+    options: ClassVar[type[Options]] = LibCalOptions
+    polls: ClassVar[bool] = True
+
+    def fetch(self, context: FetchContext) -> Iterator[Arrival]:
+        """Ask for every slice of the window, each a receipt of its own; a slice that fails costs only itself.
+
+        Raises:
+            ConfigurationError: no calendars, or a variable is not named or not set.
+            PermanentFailure: LibCal refuses the secrets or a calendar, or answers with something else.
+            TransientFailure: LibCal is busy or can't be reached.
+        """
+        options: LibCalOptions = context.options
+        if options.url is None:
+            return
+        client = _client(context)
+        troubles: list[IngestError] = []
+        for window in slices_of(window_of(context.now, options)):
+            listing = Listing(is_complete=True)
+            for calendar in options.calendars:
+                try:
+                    _slice(client, listing, calendar, window.first, window.after)
+                except IngestError as failure:
+                    listing.fail(failure)
+                    if failure.reason in _STOPS:
+                        break
+            try:
+                yield from deliver(client, listing, {"calendars": list(options.calendars)}, window)
+            except IngestError as failure:
+                if failure.reason in _STOPS:
+                    raise
+                troubles.append(failure)
+                yield _missed(client, window, failure, options)
+        tell(troubles)
+
+    def parse(self, body: bytes, receipt: Receipt, source: Source, options: LibCalOptions) -> Parsed:
+        """One row per event, and one report for each that has ended and whose attendance is filled in.
+
+        LibCal does not say when it was filled in: `reported_at` is when these bytes came.
+
+        Raises:
+            UnreadableBody: not JSON, or no list of events.
+        """
+        claims = Claims(source, receipt, options)
+        reports: dict[str, dict[str, Any]] = {}
+        for where, page in pages_in(body)[0]:
+            events = page.get("events") if isinstance(page, dict) else None
+            if not isinstance(events, list):
+                raise wrong_shape(page, "list `events`")
+            for pointer, event in claims.each(events, f"{where}.events"):
+                row = claims.add(pointer, lambda event=event: _claim(event, options))  # type: ignore[misc]
+                if row is not None and row["pointer"] == pointer and row["end_at"] <= claims.received_at:
+                    told = _attendance(event, options)
+                    if told is not None:
+                        reports[row["series_id"]] = {
+                            "series_id": row["series_id"],
+                            "slot": row["slot"],
+                            "reported_at": claims.received_at,
+                            "on_site_count": told[0],
+                            "online_count": told[1],
+                            "method": None,
+                            "pointer": f"{pointer}.attendance",
+                        }
+        return claims.parsed(attendance=[reports[key] for key in sorted(reports)])
+
+
+def _client(context: FetchContext) -> Client:
+    """A client with a token of its own, which LibCal accepts for about an hour.
+
+    Raises:
+        ConfigurationError: something that asking needs is not configured.
+        PermanentFailure, TransientFailure: no token was given.
+    """
+    options: LibCalOptions = context.options
+    both_or_none(options.client_id_env, options.client_secret_env, "client_id_env and client_secret_env")
+    if options.client_id_env is None or options.client_secret_env is None or not options.calendars:
+        raise ConfigurationError(
+            "LibCal is asked with url, client_id_env, client_secret_env and calendars; one of them is missing.",
+            next_action="Name it in the source's options; calendars are numbers, such as [1234].",
+        )
+    client = Client(context)
+    form = {
+        "client_id": secret(options.client_id_env),
+        "client_secret": secret(options.client_secret_env),
+        "grant_type": "client_credentials",
+    }
+    variables = f"{options.client_id_env} and {options.client_secret_env}"
+    token = token_of(context.session, client.base + TOKEN, form, variables)
+    client.headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    return client
+
+
+def _slice(client: Client, listing: Listing, calendar: int, first: date, after: date) -> None:
+    """One calendar's events of some days; asked in halves where the answer is cut.
+
+    Raises:
+        PermanentFailure, TransientFailure: it could not be had.
+    """
+    document = client.get(
+        EVENTS,
+        {
+            "cal_id": calendar,
+            "date": f"{first.year}-{first.month}-{first.day}",
+            "days": (after - first).days - 1,  # beyond the first
+            "limit": MOST,
+        },
+    )
+    events = document.get("events") if isinstance(document, dict) else None
+    if not isinstance(events, list):
+        raise client.wrong_shape(document, "a list `events`")
+    if len(events) < MOST:
+        listing.pages.append(pick(document, {"events": _FIELDS}))
+    elif after - first > timedelta(days=1):
+        middle = first + (after - first) // 2
+        _slice(client, listing, calendar, first, middle)
+        _slice(client, listing, calendar, middle, after)
+    else:
+        listing.pages.append(pick(document, {"events": _FIELDS}))
+        listing.fail(
+            PermanentFailure(
+                f"calendar {calendar} has {MOST} events or more on one day; the rest can't be asked for.",
+                reason="slice_cut",
+                next_action="Split the calendar in LibCal, or see whether something fills it with rows.",
+            )
+        )
+
+
+def _missed(client: Client, window: Window, failure: IngestError, options: LibCalOptions) -> Arrival:
+    """The receipt that tells which days are owed."""
+    return Arrival(
+        client.context.source.source_id,
+        "poll",
+        client.context.now,
+        status="failed",
+        origin=client.origin,
+        ask={"calendars": list(options.calendars)},
+        window_start_at=window.start_at,
+        window_end_at=window.end_at,
+        is_complete=False,
+        error=f"{failure.reason}: {failure}",
+    )
+
+
+def _claim(event: Mapping[str, Any], options: LibCalOptions) -> Claim:
+    start = read_when(event.get("start"), options.zone)
+    end, flags = read_end(event.get("end"), options.zone)
+    if event.get("allday") is True:
+        start, end = whole_days(start, end, options.zone)
+    return Claim(
+        event.get("id"),
+        start,
+        end=end,
+        title=event.get("title"),
+        places=(dict_of(event.get("location")).get("name"), dict_of(event.get("campus")).get("name")),
+        categories=names_of(event.get("category")),
+        description=event.get("description"),
+        says_status=False,
+        url=dict_of(event.get("url")).get("public"),
+        flags=flags,
+    )
+
+
+def _attendance(event: Mapping[str, Any], options: LibCalOptions) -> tuple[int | None, int | None] | None:
+    """People on site and online as staff counted them; None where nobody has told."""
+    told = dict_of(event.get("attendance"))
+    on_site, online = count_of(told.get("in_person")), count_of(told.get("online"))
+    if on_site is None and online is None:
+        return None
+    return None if not (on_site or online or options.zero_is_reported) else (on_site, online)
