@@ -197,7 +197,7 @@ def _kept(items: list[Any]) -> list[Any]:
         if not isinstance(item, dict):
             kept.append(None)  # its place is kept: reading it tells that something stood there
             continue
-        soup = _soup(text_of(item.get("content")).encode())
+        soup = _fragment(text_of(item.get("content")))
         parts = []
         for tag in soup.find_all(_is_read):
             words = " ".join(tag.get_text(" ").split())
@@ -248,11 +248,16 @@ def _soup(body: bytes) -> BeautifulSoup:
     return BeautifulSoup(body.decode("utf-8", "replace"), "html.parser")
 
 
+def _fragment(content: str) -> BeautifulSoup:
+    # Inside an element: the library warns about text that looks like an address or a file name.
+    return BeautifulSoup(f"<div>{content}</div>", "html.parser")
+
+
 def _claim(item: Mapping[str, Any], options: AcosOptions, seen: set[str]) -> Claim:
     content = item.get("content")
     if not isinstance(content, str):
         raise Faulty("not_an_object")
-    soup = _soup(content.encode("utf-8", "replace"))
+    soup = _fragment(content)
     is_web_part = soup.select_one(".event-date-day") is not None
     series_id, url = _identity(text_of(item.get("navigateUrl")), options)
     told = _web_part_date(soup) if is_web_part else _words(soup, "meta-item--date")
