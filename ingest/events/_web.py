@@ -40,6 +40,12 @@ _ACTIONS = {
     404: "Check url in the source's options, and whether the calendar's interface is switched on.",
     410: "The publisher has removed the calendar: ask for its successor, or disable the source.",
 }
+# After these the other questions would be refused or unreachable as well; who says "too many" is asked no more.
+STOPS = frozenset(
+    {"http_401", "http_403", "http_404", "http_410", "http_429", "unreachable", "too_slow", "address_refused"}
+)
+# So many failures in a row are the system's, not one record's or one slice's; each costs its retries.
+MOST_IN_A_ROW = 3
 SHAPE_ACTION = (
     "Look at the answer with the publisher: the interface may have changed; then report it, the adapter must."
 )

@@ -34,6 +34,8 @@ from ingest.events._claims import (
     wrong_shape,
 )
 from ingest.events._web import (
+    MOST_IN_A_ROW,
+    STOPS,
     Client,
     Listing,
     Spec,
@@ -50,9 +52,6 @@ from ingest.events._web import (
 EVENTS = "/1.1/events"
 TOKEN = "/1.1/oauth/token"  # noqa: S105 - an address
 MOST = 500
-# What another slice would meet as well.
-_STOPS = frozenset({"http_401", "http_403", "http_404", "http_429", "unreachable", "address_refused", "no_token"})
-
 _NAMED: Spec = {"id": True, "name": True}
 _FIELDS: Spec = {
     "id": True,
@@ -120,6 +119,7 @@ class LibCal(Adapter):
             return
         client = _client(context)
         troubles: list[IngestError] = []
+        in_a_row = 0
         for window in slices_of(window_of(context.now, options)):
             listing = Listing(is_complete=True)
             for calendar in options.calendars:
@@ -127,15 +127,20 @@ class LibCal(Adapter):
                     _slice(client, listing, calendar, window.first, window.after)
                 except IngestError as failure:
                     listing.fail(failure)
-                    if failure.reason in _STOPS:
+                    if failure.reason in STOPS:
                         break
             try:
                 yield from deliver(client, listing, {"calendars": list(options.calendars)}, window)
             except IngestError as failure:
-                if failure.reason in _STOPS:
+                if failure.reason in STOPS:
                     raise
                 troubles.append(failure)
                 yield _missed(client, window, failure, options)
+                in_a_row += 1
+                if in_a_row == MOST_IN_A_ROW:
+                    break
+            else:
+                in_a_row = 0
         tell(troubles)
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: LibCalOptions) -> Parsed:

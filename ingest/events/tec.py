@@ -41,7 +41,19 @@ from ingest.events._claims import (
     wrong_shape,
     zone_named,
 )
-from ingest.events._web import Client, Listing, Page, Spec, WindowOptions, deliver, pick, read_pages, window_of
+from ingest.events._web import (
+    MOST_IN_A_ROW,
+    STOPS,
+    Client,
+    Listing,
+    Page,
+    Spec,
+    WindowOptions,
+    deliver,
+    pick,
+    read_pages,
+    window_of,
+)
 from ingest.http import Answer
 
 TRIBE = "/wp-json/tribe/events/v1/events"
@@ -218,22 +230,29 @@ class _Tec(Adapter):
 
 
 def _singles(client: Client, listing: Listing, options: TecOptions) -> list[Any]:
-    """Each listed event by itself, as far as it can be had; the first failure that concerns all ends it."""
+    """Each listed event by itself, as far as it can be had. One that fails costs itself; several in a row end it."""
     told: list[Any] = []
+    if listing.trouble is not None and listing.trouble.reason in STOPS:
+        return told
     ids = []
     for page in listing.pages:
         events = page.get("events") if isinstance(page, dict) else page
         ids += [text_of(event.get("id")) for event in dicts_of(events)]
     ids = [number for number in dict.fromkeys(ids) if number.isdecimal()]
+    in_a_row = 0
     for number in ids[: options.max_singles]:
         try:
             answer = client.ask(f"{TRIBE}/{number}")
             if answer.status in (404, 410):
-                continue  # taken down between list and question: its record is not read either
+                continue  # taken down between list and question
             single = client.document(answer)
         except IngestError as failure:
             listing.fail(failure)
-            return told
+            in_a_row += 1
+            if failure.reason in STOPS or in_a_row == MOST_IN_A_ROW:
+                return told
+            continue
+        in_a_row = 0
         if isinstance(single, dict) and text_of(single.get("id")) == number:
             told.append(pick(single, _SINGLE))
     if len(ids) > options.max_singles:

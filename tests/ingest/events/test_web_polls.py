@@ -207,6 +207,24 @@ def test_an_event_whose_status_was_not_answered_is_not_called_scheduled(
     assert "status_unknown" in {r["reason"] for r in polls.rows("rejects")}
 
 
+def test_one_single_that_fails_costs_itself_and_a_limit_ends_the_poll(portals: EventPortals, tmp_path: Path) -> None:
+    """One broken page must not hide the month's cancellations; a site that says "too many" is left alone."""
+    portals.manners.unanswered_singles.add(1000)
+    polls = polls_of(tmp_path, "tec_tribe")
+    polls.poll()
+    assert {row["series_id"] for row in polls.rows()} == {str(h.number) for h in portals.holdings[1:]}
+    portals.manners.unanswered_singles = {h.number for h in portals.holdings}
+    portals.asked.clear()
+    polls.poll(NOW + timedelta(hours=1))
+    assert len(portals.asked) == 2 + 3, "two pages, and three singles that fail in a row"
+    portals.manners.unanswered_singles.clear()
+    portals.manners.calls_left["tec"] = 1
+    portals.asked.clear()
+    (failure,) = polls.poll(NOW + timedelta(hours=2)).failures
+    assert failure.reason == "http_429"
+    assert len(portals.asked) == 2
+
+
 def test_more_singles_than_allowed_are_told(portals: EventPortals, tmp_path: Path) -> None:
     """The cap protects the site; whoever set it must hear that it bites."""
     polls = polls_of(tmp_path, "tec_tribe", max_singles=10)
@@ -287,6 +305,19 @@ def test_a_libcal_slice_that_fails_costs_only_itself(portals: EventPortals, tmp_
     later = [r for r in polls.receipts() if r.received_at > NOW]
     assert [r.status for r in later].count("ok") == len(slices) - 1
     assert [r.is_complete for r in later if r.status == "failed" and r.window_start_at] == [False]
+
+
+def test_a_libcal_that_fails_all_the_time_is_left_alone(portals: EventPortals, tmp_path: Path) -> None:
+    """Every slice costs its retries: 28 of them would keep the run for minutes."""
+    portals.manners.faults["libcal", None] = "http_500"
+    polls = polls_of(tmp_path, "libcal", days_back=400)
+    assert len(polls.poll().failures) == 1
+    assert len(portals.asked) == 3
+    portals.manners.faults.clear()
+    portals.manners.calls_left["libcal"] = 1
+    portals.asked.clear()
+    (failure,) = polls.poll(NOW + timedelta(hours=1)).failures
+    assert (failure.reason, len(portals.asked)) == ("http_429", 2)
 
 
 def test_attendance_comes_from_what_staff_counted_and_never_from_bookings(
