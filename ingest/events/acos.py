@@ -67,6 +67,8 @@ _MONTHS = {
 _DAY = re.compile(r"(?<![0-9])([0-9]{1,2})\.\s*(?:([a-zæøå]+)\.?)?\s*([0-9]{4})?", re.IGNORECASE)
 _CLOCK = re.compile(r"(?<![0-9])([0-2]?[0-9])[:.]([0-5][0-9])(?![0-9])")
 _HOUR = re.compile(r"\bkl\.?\s*([0-2]?[0-9])(?![0-9:.]*[0-9])", re.IGNORECASE)
+# A teaser is a few hundred letters; markup that never ends would cost seconds for each.
+MAX_TEASER = 50_000
 _WEB_PART_PAGE = re.compile(r"/CalendarEvent\.aspx\b", re.IGNORECASE)
 
 
@@ -250,7 +252,7 @@ def _soup(body: bytes) -> BeautifulSoup:
 
 def _fragment(content: str) -> BeautifulSoup:
     # Inside an element: the library warns about text that looks like an address or a file name.
-    return BeautifulSoup(f"<div>{content}</div>", "html.parser")
+    return BeautifulSoup(f"<div>{content[:MAX_TEASER]}</div>", "html.parser")
 
 
 def _claim(item: Mapping[str, Any], options: AcosOptions, seen: set[str]) -> Claim:
