@@ -92,6 +92,8 @@ class Adapter:
         options: the model of the source's options.
         polls: whether the source can be asked; then `fetch` is written.
         reads_moments: whether equal bytes at two times are two observations (a snapshot), not one told twice.
+        minimises: whether what is pushed or dropped may hold personal data; then `minimise` is written, and what it
+            returns is landed in the place of what came.
     """
 
     name: ClassVar[str]
@@ -101,6 +103,25 @@ class Adapter:
     options: ClassVar[type[Options]] = Options
     polls: ClassVar[bool] = False
     reads_moments: ClassVar[bool] = False
+    minimises: ClassVar[bool] = False
+
+    def admits(self, name: str) -> bool:
+        """Whether a dropped file of this name (path inside its folder) may be opened at all. What is not admitted is
+        never read, only told of."""
+        return True
+
+    def minimise(self, body: bytes, name: str) -> bytes:
+        """What came, without personal data; called before landing where `minimises` is set. Pure, as `parse` is.
+
+        Bytes that hold nothing personal should come back as they are.
+
+        Args:
+            name: a dropped file's path inside its folder; empty for a post.
+
+        Raises:
+            UnreadableBody: personal data can't be told from the rest with certainty: nothing is landed.
+        """
+        raise NotImplementedError
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: Any) -> Parsed:
         """Read landed bytes. Pure: no clock, no network, no files, no randomness.
@@ -147,11 +168,11 @@ def adapters() -> dict[str, Adapter]:
     return dict(sorted(_register.items()))
 
 
-def adapter_for(source: Source) -> tuple[Adapter, Any]:
-    """The adapter of a source and the source's options, checked.
+def adapter_of(source: Source) -> Adapter:
+    """The adapter of a source, whatever its options say.
 
     Raises:
-        ConfigurationError: unknown adapter, wrong family, or options that the adapter does not take.
+        ConfigurationError: unknown adapter.
     """
     known = adapters()
     if source.adapter not in known:
@@ -159,7 +180,16 @@ def adapter_for(source: Source) -> tuple[Adapter, Any]:
             f"source {source.source_id}: no adapter {source.adapter!r}.",
             next_action=f"Use one of: {', '.join(known)}.",
         )
-    adapter = known[source.adapter]
+    return known[source.adapter]
+
+
+def adapter_for(source: Source) -> tuple[Adapter, Any]:
+    """The adapter of a source and the source's options, checked.
+
+    Raises:
+        ConfigurationError: unknown adapter, wrong family, or options that the adapter does not take.
+    """
+    adapter = adapter_of(source)
     if adapter.family != source.family:
         raise ConfigurationError(
             f"source {source.source_id}: adapter {adapter.name} reads {adapter.family}, not {source.family}.",

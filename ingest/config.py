@@ -346,8 +346,9 @@ class Push(_Model):
 
     Attributes:
         auth: `bearer` (token in `Authorization`), `basic` (name and password), `hmac_sha256` (signature over the body
-            as sent, in `signature_header`), or `none_with_serials`: the device can prove nothing, and must at least
-            name itself. Only for networks that no stranger reaches.
+            as sent, in `signature_header`), `meta_signature` (the same as Meta's webhooks do it: always with the prefix
+            `sha256=`, and only after a handshake), or `none_with_serials`: the device can prove nothing, and must at
+            least name itself. Only for networks that no stranger reaches.
         secret_env: the variable that holds token, password or signing key.
         former_secret_env: one that opens as well, while devices are moved from it to the new one.
         username: for `basic`.
@@ -358,7 +359,7 @@ class Push(_Model):
         verify_token_env: the variable that holds the word of a webhook's handshake (GET with `hub.challenge`).
     """
 
-    auth: Literal["bearer", "basic", "hmac_sha256", "none_with_serials"]
+    auth: Literal["bearer", "basic", "hmac_sha256", "meta_signature", "none_with_serials"]
     secret_env: EnvironmentName | None = None
     former_secret_env: EnvironmentName | None = None
     username: str | None = Field(default=None, min_length=1, pattern=r"^[^:]+$")
@@ -379,6 +380,8 @@ class Push(_Model):
         for name, is_needed in needs.items():
             if bool(getattr(self, name)) != is_needed:
                 raise ValueError(f"auth {self.auth} {'needs' if is_needed else 'takes no'} {name}")
+        if self.auth == "meta_signature" and self.verify_token_env is None:
+            raise ValueError("auth meta_signature needs verify_token_env: Meta posts only after the handshake")
         for name, other in (("former_secret_env", "secret_env"), ("serial_header", "serials")):
             if getattr(self, name) and not getattr(self, other):
                 raise ValueError(f"{name} says nothing without {other}")

@@ -1,7 +1,8 @@
 """The inbox: an HTTP receiver for sources that push. It stores what is posted, then answers; it reads nothing.
 
 What belongs here: guarding, bounding, storing and answering posts. What does not: parsing (the adapters do it, from
-landing) and proof of senders (`ingest.inbox_auth`). TLS and the public name are a reverse proxy's.
+landing) and proof of senders (`ingest.inbox_auth`). TLS and the public name are a reverse proxy's. Where an adapter
+minimises, what it leaves of a post is stored, because personal data must not be landed and sorted out later.
 
 A post is answered 200 when its blob is fsynced and its receipt is committed, and not before. Waiting for the disk is
 shared: posts that come while the disk works are stored together, in one batch with one commit. A batch that can't
@@ -35,11 +36,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ingest.adapters import Adapter, adapter_of
 from ingest.catalogue import Arrival, Catalogue, Receipt, to_text
 from ingest.config import Configuration, Push, Source
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure
 from ingest.home import Home
-from ingest.inbox_auth import Keys, body_is_proven, head_is_proven, keys_of, token_is_right
+from ingest.inbox_auth import SIGNED, Keys, body_is_proven, head_is_proven, keys_of, token_is_right
 from ingest.landing import sha256_of
 
 log = logging.getLogger("levende.inbox")
@@ -89,6 +91,9 @@ REFUSALS = {
     "wrong_credentials": Kind(
         401, "the sender did not prove itself", "Compare the device's secret with the one in secret_env"
     ),
+    "wrong_signature": Kind(
+        403, "the signature is missing or wrong", "Compare the app's secret with the one in secret_env"
+    ),
     "unknown_serial": Kind(
         401, "the post names no device that is expected here", "Add its serial number to serials in sources.yaml"
     ),
@@ -103,10 +108,17 @@ REFUSALS = {
     "too_large": Kind(
         413, "the body is larger than max_body_bytes", "Raise it in sources.yaml, or have the device send smaller posts"
     ),
+    "not_minimised": Kind(
+        422,
+        "the body is not of the form that can be freed of personal data, so it is not kept",
+        "See what the sender sends, and the source's page in docs/sources",
+    ),
     "too_slow": Kind(408, "the body did not come in time", "Look at the device's connection"),
     "cut_off": Kind(400, "the connection ended within the body", "Look at the device's connection"),
     "too_many": Kind(429, "more posts than posts_per_minute", "Raise it in sources.yaml, or slow the device down"),
-    "misconfigured": Kind(503, "a secret of this source is not set", "Set it and start the inbox again"),
+    "misconfigured": Kind(
+        503, "a secret of this source is not set, or nobody knows its adapter", "Mend it and start the inbox again"
+    ),
     "busy": Kind(503, "more posts wait than can be held", "See whether the disk is slow or somebody floods the inbox"),
     "catalogue_busy": Kind(503, "the catalogue is locked", "See docs/runbooks/landing.md for who holds it"),
     "not_stored": Kind(503, "the post could not be stored", "See the inbox's log, and the disk"),
@@ -308,6 +320,7 @@ class Mailbox:
     keys: Keys | None
     why_shut: str | None
     bucket: Bucket
+    adapter: Adapter | None = None
     tally: Tally = field(default_factory=Tally)
 
 
@@ -406,11 +419,11 @@ class Inbox:
                 raise Refused("disabled")
             if "origin" in request.headers:  # a page that somebody of the house has open; no device sends it
                 raise Refused("from_a_browser")
-            if box.keys is None:
+            if box.keys is None or box.adapter is None:
                 raise Refused("misconfigured")
             if request.method != "POST":
                 return self._handshake(request, box.push, box.keys)
-            receipt = await self._take(request, box, box.push, box.keys)
+            receipt = await self._take(request, box, box.push, box.keys, box.adapter)
         except Refused as refused:
             return await self._refuse(request, box, refused)
         box.tally.accepted += 1
@@ -429,7 +442,7 @@ class Inbox:
             raise Refused("bad_request")
         return PlainTextResponse(challenge, headers={"X-Content-Type-Options": "nosniff"})
 
-    async def _take(self, request: Request, box: Mailbox, push: Push, keys: Keys) -> Receipt:
+    async def _take(self, request: Request, box: Mailbox, push: Push, keys: Keys, adapter: Adapter) -> Receipt:
         if not head_is_proven(push, keys, request.headers):
             raise _unproven(push)
         with self._room() as room:
@@ -437,15 +450,17 @@ class Inbox:
             if not sent:
                 raise Refused("empty")
             encoding = ", ".join(request.headers.getlist("content-encoding"))
-            if push.auth == "hmac_sha256" and not body_is_proven(push, keys, request.headers, sent, b""):
+            if push.auth in SIGNED and not body_is_proven(push, keys, request.headers, sent, b""):
                 raise _unproven(push)  # before unpacking: what a stranger packed is not opened
             body = await asyncio.to_thread(unpacked, sent, encoding, push.max_body_bytes) if encoding else sent
             if not body:
                 raise Refused("empty")
-            if push.auth != "hmac_sha256" and not body_is_proven(push, keys, request.headers, sent, body):
+            if push.auth not in SIGNED and not body_is_proven(push, keys, request.headers, sent, body):
                 raise _unproven(push)
             if wait := box.bucket.take(time.monotonic()):
                 raise Refused("too_many", retry_after_seconds=wait)
+            if adapter.minimises:
+                body = await asyncio.to_thread(_minimised, adapter, body)
             room(len(body) - len(sent))
             return await self._store(Post(box.source.source_id, body, _media_type(request), 200))
 
@@ -533,18 +548,31 @@ class Inbox:
 
 
 def _mailbox(source: Source, environment: Mapping[str, str]) -> Mailbox:
-    keys, why_shut = None, None
+    keys, adapter, why_shut = None, None, None
     if source.push is not None:
         try:
             keys = keys_of(source.push, environment)
+            adapter = adapter_of(source)  # by name alone: wrong options must not cost a post, the bytes are read later
         except ConfigurationError as error:
             why_shut = str(error)
-    return Mailbox(source, source.push, keys, why_shut, Bucket(source.push.posts_per_minute if source.push else 1))
+    bucket = Bucket(source.push.posts_per_minute if source.push else 1)
+    return Mailbox(source, source.push, keys, why_shut, bucket, adapter)
+
+
+def _minimised(adapter: Adapter, body: bytes) -> bytes:
+    try:
+        return adapter.minimise(body, "")
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, what is not minimised must not be landed
+        if not isinstance(error, IngestError):
+            log.error("the minimiser of %s failed with %s", adapter.name, type(error).__name__)
+        raise Refused("not_minimised") from None
 
 
 def _unproven(push: Push) -> Refused:
     if push.auth == "none_with_serials":
         return Refused("unknown_serial", headers={"WWW-Authenticate": "Serial"})
+    if push.auth == "meta_signature":
+        return Refused("wrong_signature")
     schemes = {"bearer": "Bearer", "basic": 'Basic realm="inbox"', "hmac_sha256": "HMAC-SHA256"}
     return Refused("wrong_credentials", headers={"WWW-Authenticate": schemes[push.auth]})
 

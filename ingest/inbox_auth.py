@@ -19,6 +19,9 @@ from ingest.config import Push
 from ingest.errors import ConfigurationError
 
 _SIGNATURE = re.compile(r"(?:sha256=)?([0-9a-f]{64})")
+_META_SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
+# Kinds of proof that are a signature over the body as sent.
+SIGNED = frozenset({"hmac_sha256", "meta_signature"})
 
 
 @dataclass(frozen=True, repr=False)  # no repr: a traceback or a log must not show what opens the door
@@ -62,7 +65,7 @@ def head_is_proven(push: Push, keys: Keys, headers: Headers) -> bool:
             return False
         name = (push.username or "").encode() + b":"
         return _is_one_of(pair, tuple(name + secret for secret in keys.secrets))
-    if push.auth == "hmac_sha256":
+    if push.auth in SIGNED:
         return _signature(push, headers) is not None
     if push.serial_header is not None:
         named = headers.getlist(push.serial_header)
@@ -77,7 +80,7 @@ def body_is_proven(push: Push, keys: Keys, headers: Headers, sent: bytes, body: 
         sent: the bytes as they came over the wire: what a signature is made over.
         body: the same, unpacked: where a serial number can be found.
     """
-    if push.auth == "hmac_sha256":
+    if push.auth in SIGNED:
         digest = _signature(push, headers)
         expected = tuple(hmac.digest(secret, sent, "sha256").hex().encode() for secret in keys.secrets)
         return digest is not None and _is_one_of(digest, expected)
@@ -101,7 +104,8 @@ def _credentials(headers: Headers, scheme: str) -> bytes | None:
 
 def _signature(push: Push, headers: Headers) -> bytes | None:
     given = headers.getlist(push.signature_header)
-    found = _SIGNATURE.fullmatch(given[0].strip().lower()) if len(given) == 1 else None
+    form = _META_SIGNATURE if push.auth == "meta_signature" else _SIGNATURE
+    found = form.fullmatch(given[0].strip().lower()) if len(given) == 1 else None
     return found.group(1).encode() if found else None
 
 

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.adapters import Adapter, FetchContext, adapter_for
+from ingest.adapters import Adapter, FetchContext, adapter_for, adapter_of
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Configuration, Source, expand
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
@@ -147,10 +147,20 @@ def sweep(home: Home, configuration: Configuration, source: Source, now: datetim
     """Land every file of a source's folders that is not what it was under its name. The files stay where they are.
 
     A file is compared by content, never by its time stamp: a rewrite that keeps size and time is still seen. One
-    that is put back to what it was before is a new arrival, since it takes its correction back.
+    that is put back to what it was before is a new arrival, since it takes its correction back. Where the adapter
+    minimises, what it leaves of a file is landed, and files that it does not admit are not opened.
     """
     outcome = Outcome(source.source_id)
+    try:
+        adapter = adapter_of(source)
+    except ConfigurationError as failure:  # nobody could say what must not be landed; the files wait where they are
+        outcome.failures.append(failure)
+        return outcome
+    not_admitted = 0
     for path, name in _candidates(home, configuration, source, outcome.failures):
+        if not adapter.admits(name):
+            not_admitted += 1
+            continue
         try:
             before = path.stat()
             if not stat.S_ISREG(before.st_mode):
@@ -176,6 +186,28 @@ def sweep(home: Home, configuration: Configuration, source: Source, now: datetim
             continue
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             continue  # still being written
+        if adapter.minimises:
+            try:
+                body = adapter.minimise(body, name)
+            except IngestError as failure:
+                says = str(failure).removesuffix(failure.next_action).strip()
+                outcome.failures.append(
+                    PermanentFailure(
+                        f"{_name(path)} was not taken: {says}",
+                        reason=failure.reason,
+                        next_action=failure.next_action,
+                    )
+                )
+                continue
+            except Exception as error:  # noqa: BLE001 - what could not be minimised must not be landed
+                outcome.failures.append(
+                    PermanentFailure(
+                        f"{_name(path)} could not be minimised ({type(error).__name__}), and was not taken.",
+                        reason="minimiser_fault",
+                        next_action="Report this as a fault of the adapter.",
+                    )
+                )
+                continue
         latest = home.catalogue.latest(source.source_id, origin=name)
         sha256 = sha256_of(body)
         if latest is not None and latest.blob_sha256 == sha256:
@@ -184,6 +216,17 @@ def sweep(home: Home, configuration: Configuration, source: Source, now: datetim
         key = f"{source.source_id}\n{name}\n{sha256}\n{latest.receipt_id if latest else ''}"
         home.land(Arrival(source.source_id, "drop", now, body, origin=name, is_complete=None, once_key=key))
         outcome.receipts += 1
+    if not_admitted:
+        # Their names are not told: a folder of messages is named after whom they were exchanged with.
+        outcome.failures.append(
+            PermanentFailure(
+                f"{not_admitted} files in the folder of {source.source_id} are none that {adapter.name} reads; "
+                "they were not opened.",
+                reason="not_admitted",
+                next_action="Take them out of the folder: they may hold personal data. If one should be read, see its "
+                "name in docs/sources.",
+            )
+        )
     return outcome
 
 
