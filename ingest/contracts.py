@@ -214,8 +214,14 @@ SOCIAL_POST_OBSERVATIONS = Table(
     ("post_id",),
     (
         Column("account_id", TEXT, "The account that owns the post.", required=True),
-        Column("post_id", TEXT, "The platform's id of the post, as text.", required=True),
+        Column(
+            "post_id",
+            TEXT,
+            "The platform's id of the post, as text; `at:<Unix second>` of publication where the source knows none.",
+            required=True,
+        ),
         Column("shortcode", TEXT, "The code in the post's address: joins exports with the API."),
+        Column("parent_post_id", TEXT, "The album that this is one picture of; null for a post of its own."),
         Column("posted_at", INSTANT, "When it was published, UTC.", required=True),
         Column("media_type", TEXT, "IMAGE, VIDEO or CAROUSEL_ALBUM."),
         Column("product_type", TEXT, "FEED, REELS, STORY or AD."),
@@ -236,6 +242,7 @@ SOCIAL_METRIC_OBSERVATIONS = Table(
         Column("account_id", TEXT, "The account asked about.", required=True),
         Column("subject_kind", TEXT, "account or post.", required=True),
         Column("subject_id", TEXT, "The account's or the post's id.", required=True),
+        Column("shortcode", TEXT, "The code in the post's address, where the source tells it beside the metric."),
         Column("metric", TEXT, "The platform's metric name, lower case.", required=True),
         Column("period", TEXT, "day, week, days_28 or lifetime.", required=True),
         Column("breakdown", TEXT, "`dimension=value` pairs joined by ` | `, empty without a breakdown.", required=True),

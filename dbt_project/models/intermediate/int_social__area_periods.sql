@@ -86,7 +86,8 @@ asked as (
     inner join {{ ref('stg_instagram__posts') }} as posts on fetches.blob_sha256 = posts.blob_sha256
     inner join accounts on posts.account_id = accounts.account_id
     cross join settings
-    where fetches.status = 'ok'
+    -- A dropped export says nothing of the days after it was made, nor of those that it was not asked for.
+    where fetches.status = 'ok' and fetches.how = 'poll'
     group by accounts.area_id
 
 ),

@@ -1,6 +1,9 @@
+-- Pictures of an album are no posts of their own. Posts of a download have a second and no id (`at:…`): until they are
+-- matched with the posts that other sources name, they would count twice, so they stay out.
 with observations as (
 
     select * from {{ ref('stg_instagram__posts') }}
+    where parent_post_id is null and post_id not like 'at:%'
 
 ),
 

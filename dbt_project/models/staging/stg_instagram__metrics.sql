@@ -2,6 +2,7 @@ select
     account_id,
     subject_kind,
     subject_id,
+    shortcode,
     metric,
     period,
     breakdown,

@@ -2,6 +2,7 @@ select
     account_id,
     post_id,
     shortcode,
+    parent_post_id,
     posted_at,
     media_type,
     product_type,
