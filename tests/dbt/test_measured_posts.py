@@ -1,0 +1,94 @@
+"""Metrics of posts that nobody lists are told, whatever source they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.adapters import adapter_for
+from ingest.catalogue import Receipt
+from ingest.config import Source, load
+from ingest.lake import Lake, Way
+from ingest.landing import sha256_of
+from ingest.library_tables import write_library_tables
+
+ACCOUNT_ID = "17841400000000001"
+LISTED = (
+    "id,created_time,user_id,_fivetran_synced,media_type,carousel_album_id\n"
+    f"17900000000000001,2023-01-01T12:00:00,{ACCOUNT_ID},2023-02-01T00:00:00,IMAGE,\n"
+    f"17900000000000002,2023-01-01T12:00:00,{ACCOUNT_ID},2023-02-01T00:00:00,IMAGE,17900000000000009\n"
+)
+MEASURED = (
+    "id,like_count,comment_count,_fivetran_synced\n"
+    "17900000000000001,3,0,2023-02-01T00:00:00\n"
+    "17900000000000009,5,1,2023-02-01T00:00:00\n"
+)
+
+
+def ways() -> list[Way]:
+    source = Source(
+        source_id="instagram_tables",
+        family="instagram",
+        adapter="instagram_connector_tables",
+        description="Tables of a connector.",
+        options={"account_id": ACCOUNT_ID},
+    )
+    adapter, options = adapter_for(source)
+    found = []
+    for number, text in enumerate((LISTED, MEASURED), 1):
+        body = text.encode()
+        receipt = Receipt(
+            receipt_id=number,
+            source_id=source.source_id,
+            how="drop",
+            received_at=datetime(2023, 3, 1, tzinfo=UTC),
+            status="ok",
+            origin=f"{number}.csv",
+            ask="",
+            window_start_at=None,
+            window_end_at=None,
+            is_complete=None,
+            http_status=None,
+            etag=None,
+            last_modified=None,
+            media_type=None,
+            blob_sha256=sha256_of(body),
+            byte_count=len(body),
+            error=None,
+        )
+        found.append(Way(adapter, source, options, receipt, body))
+    return found
+
+
+def test_a_measured_post_that_no_source_lists_is_told(project: Path, tmp_path: Path) -> None:
+    """An inner join would drop its numbers without a sound; a left join with the list does so, too."""
+    lake = Lake(tmp_path / "lake")
+    lake.prepare()
+    write_library_tables(tmp_path / "lake", load(project / "config"))
+    counts = list(lake.write_readings(ways()))
+    assert [(c["social_post_observations"], c["social_metric_observations"]) for c in counts] == [(2, 0), (0, 4)]
+    (tmp_path / "warehouse").mkdir()
+    result = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dbt")), "build",
+            "--select", "stg_instagram__posts", "stg_instagram__metrics", "assert_every_measured_post_is_listed",
+            "--exclude-resource-type", "unit_test", "--store-failures",
+            "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
+            "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),
+            "--vars", '{as_of: "2024-07-01 04:00:00", data_version: test}',
+        ],
+        env={
+            **os.environ,
+            "LEVENDE_LAKE": str(tmp_path / "lake"),
+            "LEVENDE_WAREHOUSE": str(tmp_path / "warehouse" / "build.duckdb"),
+        },
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-4000:]
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    (told,) = [r for r in results if r["unique_id"].endswith("assert_every_measured_post_is_listed")]
+    assert (told["status"], told["failures"]) == ("warn", 1)
