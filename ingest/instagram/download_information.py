@@ -210,8 +210,11 @@ def _kept_value(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     text = value.get("value")
-    # Read as it was meant: a no-break space between thousands comes as two letters.
-    kept = {"value": text} if isinstance(text, str) and _NUMERIC.fullmatch(repaired(text)) else {}
+    kept = {}
+    if isinstance(text, str):
+        # Read as it was meant: a no-break space between thousands comes as two letters. What is no number leaves its
+        # place behind, so that it is told when it is read and does not pass for a blank.
+        kept["value"] = text if _NUMERIC.fullmatch(repaired(text)) else "(removed)"
     return {**kept, **_whole(value, "timestamp"), **_whole(value, "value")}
 
 

@@ -162,16 +162,19 @@ def _kept_change(change: Any) -> dict[str, Any]:
 
 
 def _numbers(value: Any) -> Any:
-    """Of a value of story insights the numbers and the story's id; words, and other ids, could be anybody's."""
+    """Of a value of story insights the numbers and the story's id; words, and other ids, could be anybody's.
+
+    A word leaves its place behind, so that a number that came as one is told when it is read.
+    """
     if isinstance(value, dict):
-        return {k: _numbers(v) for k, v in value.items() if _NAME.fullmatch(k) and _is_ours(k, v)}
+        return {
+            k: v if k == "media_id" and isinstance(v, str) and media_id(v) else _numbers(v)
+            for k, v in value.items()
+            if _NAME.fullmatch(k)
+        }
     if isinstance(value, list):
-        return [_numbers(v) for v in value if not isinstance(v, str)]
-    return None if isinstance(value, str) and not value.isdecimal() else value
-
-
-def _is_ours(name: str, value: Any) -> bool:
-    return not isinstance(value, str) or (name == "media_id" and media_id(value) is not None)
+        return [_numbers(v) for v in value]
+    return REMOVED if isinstance(value, str) else value
 
 
 def _named(name: Any) -> str:

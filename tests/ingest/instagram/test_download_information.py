@@ -240,6 +240,8 @@ def test_words_in_the_place_of_a_number_are_not_kept() -> None:
     """A label that is added one day may hold a name."""
     landed = minimised(insights({**insight(Likes=SOMEBODY), "author": SOMEBODY}), "posts.json")
     assert SOMEBODY.encode() not in landed
+    parsed = read("instagram_download", landed, **OPTIONS)
+    assert ("likes" in values(parsed), reasons(parsed)) == (False, ["no_number"])
 
 
 @pytest.mark.parametrize(

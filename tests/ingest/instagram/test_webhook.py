@@ -211,7 +211,15 @@ def test_words_among_the_insights_are_not_kept() -> None:
     """A key that Meta adds one day may hold a name; numbers and ids are all that a figure needs."""
     landed = minimised(notification(change(views=70, author=SOMEBODY, detail={"who": SOMEBODY, "count": 3})))
     assert SOMEBODY.encode() not in landed
-    assert values(read("instagram_webhook", landed, **OPTIONS))["views"] == (70, "measured")
+    parsed = read("instagram_webhook", landed, **OPTIONS)
+    assert values(parsed)["views"] == (70, "measured")
+    assert reasons(parsed) == ["not_a_number"] * 2
+
+
+def test_a_number_that_comes_as_a_word_is_told() -> None:
+    """Dropped without a sound it would look as if Meta had not measured it."""
+    parsed = told(notification(change(reach="48")))
+    assert ("reach" in values(parsed), reasons(parsed)) == (False, ["not_a_number"])
 
 
 def test_a_key_that_stands_twice_hides_nothing() -> None:
