@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from ingest import lake
@@ -23,10 +25,15 @@ RECEIVED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 class Reading:
     """What one blob gave: rows as the lake stores them."""
 
-    rows: list[dict[str, Any]]
+    table: pa.Table
     rejects: list[dict[str, Any]]
     health: list[dict[str, Any]] = field(default_factory=list)
     raw_rejects: list[Reject] = field(default_factory=list)
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.table.to_pylist()
+        return rows
 
     @property
     def reasons(self) -> list[str]:
@@ -84,6 +91,6 @@ def read_doors() -> ReadDoors:
         tables, rejects = lake._typed(adapter, parsed, lineage)
         assert rejects.schema == REJECTS.schema
         health = tables["door_health"].to_pylist() if "door_health" in tables else []
-        return Reading(tables["door_observations"].to_pylist(), rejects.to_pylist(), health, parsed.rejects)
+        return Reading(tables["door_observations"], rejects.to_pylist(), health, parsed.rejects)
 
     return read

@@ -18,6 +18,10 @@ LONG = (
     "Avdeling;Dato;Time;Inn;Ut\nMoa;25.10.2026;01:00;1;2\nMoa;25.10.2026;02:00;3;4\nMoa;25.10.2026;02:00;5;6\n"
     'Ærø;29.03.2026;2-3;0;0\nÆrø;2026-03-29;3;1\u00a0037;x\n"Spjelkavik";14.03.2026;10.0;-1;\nTotalt;;;9;12\n'
 ).encode()
+HOURLY = (
+    b"date,hour,Storgata,Torget\n2026-03-28,23:00-23:59,12.0,4.0\n2026-03-28,2:00-2:59,0.0,0.0\n"
+    b"2026-10-24,2:00-2:59,7.0,\n2026-10-24,3:00-3:59,-1,9\n2026-10-25,6:00-6:59,1,2\n2026-10-25,6:00-6:59,1,3\n"
+)
 XML = (
     b'<?xml version="1.0"?>\n<Metrics SiteId="s" DeviceId="d"><Properties><TransmitTime>1750002744</TransmitTime>'
     b"<MacAddress>00:b0:9d:be:30:13</MacAddress><Timezone>1</Timezone><DST>1</DST>"
@@ -30,6 +34,7 @@ XML = (
 
 CASES = [
     pytest.param("wide_monthly", WIDE, {"zone": "Europe/Oslo"}, id="wide_monthly"),
+    pytest.param("wide_hourly", HOURLY, {"zone": "Europe/Oslo", "day_begins": "06:00"}, id="wide_hourly"),
     pytest.param("interval_csv", LONG, {"zone": "Europe/Oslo"}, id="interval_csv_start"),
     pytest.param("interval_csv", LONG, {"zone": "Europe/Oslo", "stamp": "end"}, id="interval_csv_end"),
     pytest.param("brickstream", XML, {}, id="brickstream"),
