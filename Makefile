@@ -37,7 +37,8 @@ test: $(INSTALLED) ## Run all tests
 
 real: $(INSTALLED) ## The same job on files that real systems wrote
 	@if [ -d "$(LEVENDE_REAL)" ]; then \
-		LEVENDE_HOME=$(LEVENDE_HOME)/real $(BIN)/levende run --config examples/newcastle; \
+		LEVENDE_HOME=$(LEVENDE_HOME)/real $(BIN)/levende run --config examples/newcastle && \
+		LEVENDE_HOME=$(LEVENDE_HOME)/real-auckland $(BIN)/levende run --config examples/auckland; \
 	else \
 		echo "skipped: the real files are not at $(LEVENDE_REAL); set LEVENDE_REAL to the folder that holds them."; \
 	fi

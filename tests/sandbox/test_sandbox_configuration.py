@@ -1,4 +1,4 @@
-"""The two descriptions that ship with the project: Ålesund (simulated) and Newcastle (real, open data)."""
+"""The descriptions that ship with the project: Ålesund (simulated), Newcastle and Auckland (real, open data)."""
 
 from __future__ import annotations
 
@@ -122,3 +122,17 @@ def test_the_samples_are_read_under_the_keys_of_the_description(
     rows, rejects = read(source, path.read_bytes(), path.name)
     assert rejects == []
     assert len(rows) > 250
+
+
+def test_auckland_names_every_sensor_of_its_file_and_none_while_it_was_dead(project: Path, real: Path) -> None:
+    """A column without a line is lost without a sound, and 107 Quay Street's three years of noughts are no count."""
+    auckland = config.load(project / "examples" / "auckland")
+    (source,) = auckland.sources
+    adapter_for(source)
+    header = (real / "doors" / "auckland" / source.pattern).read_text().splitlines()[0].split(",")
+    assert {line.device_key for line in auckland.library.lines} == {name.lower() for name in header[3:]}
+    assert len(auckland.library.branches) == 21
+    spans = [(x.valid_from, x.valid_to) for x in auckland.library.lines if x.device_key == "107 quay street"]
+    assert spans == [(date(2019, 1, 2), date(2019, 4, 1)), (date(2022, 7, 23), None)]
+    assert not auckland.library.opening_hours, "a street never closes: every hour is expected"
+    assert "no visits" in auckland.figures[0].definition.lower()
