@@ -1,7 +1,7 @@
 """What devices say in JSON: values, counts and times out of a body, and the rows that they become.
 
 What belongs here: the rules that hold for every make that writes JSON. What does not: the fields of any one of them,
-and asking a device (`_pull`). Nothing here puts a value of the body into a message: a live message may hold a person.
+and asking a device (`_asking`). Nothing here puts a value of the body into a message: a live message may hold a person.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from requests.auth import HTTPDigestAuth
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.doors import _messages, _pull
+from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
 from ingest.doors._local_time import AMBIGUOUS, EXACT, NONEXISTENT, instants, known_zone
 from ingest.doors._messages import Faulty, Telling
@@ -33,7 +33,7 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 
 
-class Axis3dOptions(_pull.AccountOptions):
+class Axis3dOptions(_asking.DeviceOptions):
     """What a source of this make may say.
 
     Attributes:
@@ -79,8 +79,8 @@ class Axis3d(Adapter):
         options: Axis3dOptions = context.options
         if options.url is None or options.zone is None:
             return
-        user = _pull.account(options)
-        asker = _pull.Asker(context, auth=None if user is None else HTTPDigestAuth(*user))
+        user = _asking.account(options)
+        asker = _asking.Asker(context, _asking.Access(auth=None if user is None else HTTPDigestAuth(*user)))
         yield from asker.all(_questions(context.now, ZoneInfo(options.zone), options.reread_days))
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: Axis3dOptions) -> Parsed:
@@ -108,13 +108,13 @@ class Axis3d(Adapter):
         )
 
 
-def _questions(now: datetime, zone: ZoneInfo, reread_days: int) -> Iterator[_pull.Question]:
-    days = _pull.recent_days(now, zone, reread_days)
+def _questions(now: datetime, zone: ZoneInfo, reread_days: int) -> Iterator[_asking.Question]:
+    days = _asking.recent_days(now, zone, reread_days + 1)
     for day in days:
-        start_at, end_at = _pull.window_of(day, zone)
+        start_at, end_at = _asking.window_of(day, zone)
         # `now`: of today only what has been; the camera takes midnight as the end of every other day.
         until = "now" if day == days[0] else f"{day + timedelta(days=1):%Y%m%d}"
-        yield _pull.Question(
+        yield _asking.Question(
             EXPORT_PATH,
             {"day": day.isoformat(), "resolution": "minute"},
             start_at,

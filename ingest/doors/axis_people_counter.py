@@ -23,7 +23,7 @@ from requests.auth import HTTPDigestAuth
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.doors import _messages, _pull
+from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
 from ingest.doors._local_time import NONEXISTENT, instants, known_zone
 from ingest.doors._messages import Faulty, Pairs, Telling
@@ -36,7 +36,7 @@ _MINUTES = {"15m": 15, "1h": 60, "24h": 1440}
 _LONGEST_LIST = timedelta(days=3660)
 
 
-class AxisPeopleCounterOptions(_pull.AccountOptions):
+class AxisPeopleCounterOptions(_asking.DeviceOptions):
     """What a source of this make may say.
 
     Attributes:
@@ -86,30 +86,28 @@ class AxisPeopleCounter(Adapter):
         options: AxisPeopleCounterOptions = context.options
         if options.url is None:
             return
-        user = _pull.account(options)
-        asker = _pull.Asker(context, auth=None if user is None else HTTPDigestAuth(*user))
+        user = _asking.account(options)
+        asker = _asking.Asker(context, _asking.Access(auth=None if user is None else HTTPDigestAuth(*user)))
         path = f"/local/{options.application}/.api"
         zone = ZoneInfo(options.zone)
-        listing = _pull.Question(f"{path}?list-cnt.json", {"what": "days"})
+        listing = _asking.Question(f"{path}?list-cnt.json", {"what": "days"})
         answer = asker.get(listing)
-        yield asker.arrival(listing, answer, is_complete=True)
-        live = _pull.Question(f"{path}?live-sum.json", {"what": "live"})
-        failures: list[IngestError] = []
+        yield asker.arrival(listing, answer)
+        live = _asking.Question(f"{path}?live-sum.json", {"what": "live"})
         try:
-            yield asker.arrival(live, asker.get(live), is_complete=True)
+            yield asker.arrival(live, asker.get(live))
         except IngestError as failure:  # health only: it must not cost the counts
-            failures.append(failure)
+            asker.troubles.append(failure)
         try:
             held = _listed(_messages.mapping(_messages.document(answer.body)).get("days"))
         except UnreadableBody:
             held = []
-        recent = _pull.recent_days(context.now, zone, options.reread_days)
+        recent = _asking.recent_days(context.now, zone, options.reread_days + 1)
         # Without a list (an old firmware, a broken answer) the window is asked whole.
         wanted = [day for day in recent if day in held or not held]
         questions = [_export(path, day, zone, options.resolution) for day in wanted]
         older = [_export(path, day, zone, options.resolution) for day in held if day < recent[-1]]
-        yield from asker.all([*questions, *(q for q in reversed(older) if not asker.has_answer(q))])
-        _pull.tell_failures(failures)
+        yield from asker.all([*questions, *(q for q in reversed(older) if context.latest(asker.origin(q)) is None)])
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: AxisPeopleCounterOptions) -> Parsed:
         """One row per bin of an export; health from the list of days and from the live sum.
@@ -158,10 +156,10 @@ class AxisPeopleCounter(Adapter):
         return telling.parsed()
 
 
-def _export(path: str, day: date, zone: ZoneInfo, resolution: str) -> _pull.Question:
-    start_at, end_at = _pull.window_of(day, zone)
+def _export(path: str, day: date, zone: ZoneInfo, resolution: str) -> _asking.Question:
+    start_at, end_at = _asking.window_of(day, zone)
     about = {"day": day.isoformat(), "resolution": resolution}
-    return _pull.Question(f"{path}?export-json&date={day:%Y%m%d}&res={resolution}", about, start_at, end_at)
+    return _asking.Question(f"{path}?export-json&date={day:%Y%m%d}&res={resolution}", about, start_at, end_at)
 
 
 def _listed(value: Any) -> list[date]:

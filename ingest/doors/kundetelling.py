@@ -1,6 +1,6 @@
 """Kundetelling.no: counts by web service, a CSV inside an XML text.
 
-What belongs here: this vendor's question and answer. What does not: days, secrets and rows (`_portal`).
+What belongs here: this vendor's question and answer. What does not: days (`_portal`) and rows (`_records`).
 
 The shape is that of a client of 2017. There is no count of people leaving: `out_count` is null, never 0. The vendor's
 example address is plain http with the password in it; only https is asked.
@@ -17,24 +17,10 @@ from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _text
+from ingest.doors._asking import Access, Question, Variable, secret
 from ingest.doors._keys import ONLY_LINE, name_key
-from ingest.doors._portal import (
-    ABSENT,
-    Access,
-    PortalAdapter,
-    PortalOptions,
-    Question,
-    Reading,
-    Record,
-    Stamp,
-    Variable,
-    interval_field,
-    minutes_of,
-    not_a_record,
-    read_moment,
-    read_xml,
-    secret,
-)
+from ingest.doors._portal import PortalAdapter, PortalOptions, interval_field
+from ingest.doors._records import ABSENT, Reading, Record, Stamp, minutes_of, not_a_record, read_moment, read_xml
 from ingest.errors import UnreadableBody
 
 HEADER = ("id", "date", "visitcount")
@@ -68,16 +54,16 @@ class Kundetelling(PortalAdapter):
         options: KundetellingOptions = context.options
         return Access((secret(options.password_env),), f"{options.user_env} and {options.password_env}")
 
-    def questions(self, options: KundetellingOptions, base: str, day: date, zone: ZoneInfo) -> Iterator[Question]:
+    def questions(self, options: KundetellingOptions, day: date, zone: ZoneInfo) -> Iterator[Question]:
         yield Question(
-            f"{base}/ws/publicservice.asmx/ExportAll",
-            {
+            "/ws/publicservice.asmx/ExportAll",
+            params={
                 "username": secret(options.user_env),
                 "password": secret(options.password_env),
                 "from": f"{day:%d-%m-%Y} 00:00",
                 "to": f"{day + timedelta(days=1):%d-%m-%Y} 00:00",
             },
-            {"interval_minutes": options.interval_minutes},
+            about={"interval_minutes": options.interval_minutes},
         )
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: KundetellingOptions) -> Parsed:

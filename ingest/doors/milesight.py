@@ -24,11 +24,11 @@ from pydantic import Field, field_validator, model_validator
 
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
-from ingest.config import Source, expand
-from ingest.doors import _messages, _pull
+from ingest.config import Source
+from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
 from ingest.doors._messages import Faulty, Telling
-from ingest.errors import IngestError, TransientFailure, UnreadableBody
+from ingest.errors import TransientFailure, UnreadableBody
 from ingest.http import Answer
 
 # A gateway without satellite time may be years off; the network's own stamp is close to the reading.
@@ -60,7 +60,7 @@ _FAULTS = {
 }
 
 
-class MilesightOptions(_pull.PullOptions):
+class MilesightOptions(_asking.AskOptions):
     """What a source of this make may say.
 
     Attributes:
@@ -72,7 +72,7 @@ class MilesightOptions(_pull.PullOptions):
     """
 
     application: str | None = None
-    key_env: _pull.Variable | None = None
+    key_env: _asking.Variable | None = None
     reread_days: int = Field(default=1, ge=0, le=30)
     devices: tuple[str, ...] = ()
 
@@ -111,11 +111,9 @@ class Milesight(Adapter):
         options: MilesightOptions = context.options
         if options.url is None or options.application is None or options.key_env is None:
             return
-        expand(options.url)
-        headers = {"Authorization": f"Bearer {_pull.secret(options.key_env)}", "Accept": "text/event-stream"}
-        asker = _pull.Asker(context, headers=headers)
+        headers = {"Authorization": f"Bearer {_asking.secret(options.key_env)}", "Accept": "text/event-stream"}
+        asker = _asking.Asker(context, _asking.Access(headers=headers))
         today = context.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        failures: list[IngestError] = []
         for n in range(options.reread_days + 1):
             start_at = today - timedelta(days=n)
             try:
@@ -124,9 +122,9 @@ class Milesight(Adapter):
                 if failure.reason == "unreachable":
                     raise
                 question = _question(options.application, start_at, start_at, 1)
-                yield asker.failed(question, failure)
-                failures.append(failure)
-        _pull.tell_failures(failures)
+                yield _asking.failed(asker.arrival(question, None), failure)
+                asker.troubles.append(failure)
+        asker.tell()
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: MilesightOptions) -> Parsed:
         """One row per line and reading, history included; health from every uplink.
@@ -178,9 +176,9 @@ def _fault(pointer: str, reason: str) -> Reject:
     return Reject(pointer, reason, *_FAULTS[reason])
 
 
-def _question(application: str, day_start: datetime, after: datetime, page: int) -> _pull.Question:
+def _question(application: str, day_start: datetime, after: datetime, page: int) -> _asking.Question:
     end_at = day_start + timedelta(days=1)
-    return _pull.Question(
+    return _asking.Question(
         f"/api/v3/as/applications/{application}/packages/storage/uplink_message",
         {"day": f"{day_start:%Y-%m-%d}", "page": page},
         day_start,
@@ -194,7 +192,7 @@ def _question(application: str, day_start: datetime, after: datetime, page: int)
     )
 
 
-def _pages(asker: _pull.Asker, application: str, day_start: datetime) -> Iterator[Arrival]:
+def _pages(asker: _asking.Asker, application: str, day_start: datetime) -> Iterator[Arrival]:
     """One day's answers. A full one may be cut: the next begins where it ended."""
     after = day_start - timedelta(microseconds=1)  # `after` excludes
     for page in range(1, _MOST_PAGES + 1):

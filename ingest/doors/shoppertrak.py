@@ -1,6 +1,6 @@
 """ShopperTrak (Sensormatic): counts per entrance of a site, as XML.
 
-What belongs here: this vendor's question, answer and error codes. What does not: days, secrets and rows (`_portal`).
+What belongs here: this vendor's question, answer and codes. What does not: days (`_portal`) and rows (`_records`).
 
 `startTime` is local, without zone or fold. Code 01 is healthy; under any other the vendor puts its own estimate
 (`vendor_imputed`) or nought, which then says nothing (`not_observed`). Errors come with HTTP status 200. The source
@@ -22,22 +22,18 @@ from pydantic import Field
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
+from ingest.doors._asking import Access, Question, Variable, secret
 from ingest.doors._keys import name_key
-from ingest.doors._portal import (
-    Access,
+from ingest.doors._portal import PortalAdapter, PortalOptions
+from ingest.doors._records import (
     Moment,
-    PortalAdapter,
-    PortalOptions,
-    Question,
     Reading,
     Record,
-    Variable,
     minutes_of,
     no_data,
     read_json,
     read_moment,
     read_xml,
-    secret,
     unknown_code,
     vendor_code,
 )
@@ -95,17 +91,17 @@ class ShopperTrak(PortalAdapter):
             auth=(user.encode(), password.encode()),
         )
 
-    def questions(self, options: ShopperTrakOptions, base: str, day: date, zone: ZoneInfo) -> Iterator[Question]:
+    def questions(self, options: ShopperTrakOptions, day: date, zone: ZoneInfo) -> Iterator[Question]:
         for site in options.sites:
             yield Question(
-                f"{base}/service/site/{quote(site, safe='')}",
-                {
+                f"/service/site/{quote(site, safe='')}",
+                params={
                     "date": f"{day:%Y%m%d}",
                     "increment": str(options.interval_minutes),
                     "total_property_only": "false",
                     "detail": "entrance",
                 },
-                {"site": site, "interval_minutes": options.interval_minutes},
+                about={"site": site, "interval_minutes": options.interval_minutes},
                 site=site,
             )
 

@@ -1,6 +1,6 @@
 """TrafSys: counts per location of a site, as JSON.
 
-What belongs here: this vendor's question and answer. What does not: days, secrets and rows (`_portal`).
+What belongs here: this vendor's question and answer. What does not: days (`_portal`) and rows (`_records`).
 
 `PeriodEnding` is the local end of the hour, without an offset: the last hour of a day carries the date of the next
 one. It is shifted first and localised then. Dates that are asked for include both ends. Which day's answer holds the
@@ -19,23 +19,17 @@ from pydantic import Field
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._portal import (
-    Access,
-    PortalAdapter,
-    PortalOptions,
-    Question,
+from ingest.doors._asking import Access, Question, Variable, address, secret
+from ingest.doors._portal import PortalAdapter, PortalOptions, token_of
+from ingest.doors._records import (
     Reading,
     Record,
-    Variable,
-    address,
     minutes_of,
     no_data,
     not_a_record,
     read_json,
     read_moment,
-    secret,
     text_key,
-    token_of,
     vendor_code,
 )
 
@@ -74,17 +68,17 @@ class TrafSys(PortalAdapter):
         token = token_of(context.session, f"{address(options.url)}/token", form, variables)
         return Access((password, token), variables, headers={"Authorization": f"Bearer {token}"}, has_token=True)
 
-    def questions(self, options: TrafSysOptions, base: str, day: date, zone: ZoneInfo) -> Iterator[Question]:
+    def questions(self, options: TrafSysOptions, day: date, zone: ZoneInfo) -> Iterator[Question]:
         yield Question(
-            f"{base}/api/traffic",
-            {
+            "/api/traffic",
+            params={
                 "SiteCode": options.site_code,
                 "DateFrom": day.isoformat(),
                 "DateTo": day.isoformat(),
                 "IncludeInternalLocations": "false",
                 "DataSummedByDay": "false",
             },
-            {"site_code": options.site_code, "interval_minutes": INTERVAL_MINUTES},
+            about={"site_code": options.site_code, "interval_minutes": INTERVAL_MINUTES},
         )
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: TrafSysOptions) -> Parsed:

@@ -1,6 +1,6 @@
 """SenSource Vea: counts per zone, as JSON, in UTC.
 
-What belongs here: this vendor's question and answer. What does not: days, secrets and rows (`_portal`).
+What belongs here: this vendor's question and answer. What does not: days (`_portal`) and rows (`_records`).
 
 The column of the time is named after the grouping (`recordDate_hour_1`), so its name tells the interval. Times are
 UTC and taken as the interval's start. `excludeClosedHours` stays false: true would drop unstaffed opening silently.
@@ -19,24 +19,18 @@ from zoneinfo import ZoneInfo
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source, start_of
+from ingest.doors._asking import Access, Question, Variable, address, secret
 from ingest.doors._keys import ONLY_LINE
-from ingest.doors._portal import (
-    Access,
+from ingest.doors._portal import PortalAdapter, PortalOptions, token_of
+from ingest.doors._records import (
     Moment,
-    PortalAdapter,
-    PortalOptions,
-    Question,
     Reading,
     Record,
-    Variable,
-    address,
     no_data,
     not_a_record,
     read_json,
     read_moment,
-    secret,
     text_key,
-    token_of,
     vendor_code,
 )
 from ingest.errors import UnreadableBody
@@ -79,10 +73,10 @@ class Vea(PortalAdapter):
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return Access((client_secret, token), variables, headers=headers, has_token=True)
 
-    def questions(self, options: VeaOptions, base: str, day: date, zone: ZoneInfo) -> Iterator[Question]:
+    def questions(self, options: VeaOptions, day: date, zone: ZoneInfo) -> Iterator[Question]:
         yield Question(
-            f"{base}/data/traffic",
-            {
+            "/data/traffic",
+            params={
                 "relativeDate": "custom",
                 "startDate": _utc(start_of(day, zone)),
                 "endDate": _utc(start_of(day + timedelta(days=1), zone)),
@@ -91,7 +85,7 @@ class Vea(PortalAdapter):
                 "excludeClosedHours": "false",
                 "metrics": "ins,outs",
             },
-            {"interval_minutes": options.interval_minutes},
+            about={"interval_minutes": options.interval_minutes},
         )
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: VeaOptions) -> Parsed:

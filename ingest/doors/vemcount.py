@@ -1,6 +1,6 @@
 """Vemcount: counts per sensor of a shop, as JSON.
 
-What belongs here: this vendor's question and answer. What does not: days, secrets and rows (`_portal`).
+What belongs here: this vendor's question and answer. What does not: days (`_portal`) and rows (`_records`).
 
 The shape is that of a client of 2017; the vendor's newer report API is another one. Asked per sensor (`mac_id`):
 summed by shop, a dead sensor would hide behind a living one. The answer is cut silently at `limit`, so that many
@@ -20,23 +20,18 @@ from pydantic import Field
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._portal import (
-    Access,
+from ingest.doors._asking import Access, Question, Variable, secret
+from ingest.doors._portal import PortalAdapter, PortalOptions, interval_field
+from ingest.doors._records import (
     Moment,
-    PortalAdapter,
-    PortalOptions,
-    Question,
     Reading,
     Record,
     Stamp,
-    Variable,
-    interval_field,
     minutes_of,
     no_data,
     not_a_record,
     read_json,
     read_moment,
-    secret,
     text_key,
     vendor_code,
 )
@@ -76,7 +71,7 @@ class Vemcount(PortalAdapter):
     def access(self, context: FetchContext) -> Access:
         return Access((secret(context.options.key_env),), context.options.key_env)
 
-    def questions(self, options: VemcountOptions, base: str, day: date, zone: ZoneInfo) -> Iterator[Question]:
+    def questions(self, options: VemcountOptions, day: date, zone: ZoneInfo) -> Iterator[Question]:
         for shop in options.shops:
             asked = {
                 "type": "custom_shop_id",
@@ -88,9 +83,9 @@ class Vemcount(PortalAdapter):
                 "date_to": f"{day + timedelta(days=1)} 00:00",
             }
             yield Question(
-                f"{base}/api/fetch_data/",
-                {"data": json.dumps({"api_key": secret(options.key_env), **asked})},
-                {"shop": shop, "interval_minutes": options.interval_minutes, "limit": options.limit},
+                "/api/fetch_data/",
+                params={"data": json.dumps({"api_key": secret(options.key_env), **asked})},
+                about={"shop": shop, "interval_minutes": options.interval_minutes, "limit": options.limit},
                 site=shop,
             )
 

@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.doors import _messages, _pull, _xovis
+from ingest.doors import _asking, _messages, _xovis
 from ingest.doors._keys import serial_key
 from ingest.doors._local_time import known_zone
 from ingest.doors._messages import Faulty, Telling
@@ -39,7 +39,7 @@ _NO_LINES = Reject(
 )
 
 
-class XovisV5Options(_pull.AccountOptions):
+class XovisV5Options(_asking.DeviceOptions):
     """What a source of this make may say.
 
     Attributes:
@@ -89,7 +89,7 @@ class XovisV5(Adapter):
         options: XovisV5Options = context.options
         if options.url is None:
             return
-        asker = _pull.Asker(context, auth=_pull.account(options))
+        asker = _asking.Asker(context, _asking.Access(auth=_asking.account(options)))
         yield from asker.all(_questions(context.now, options))
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: XovisV5Options) -> Parsed:
@@ -115,12 +115,12 @@ class XovisV5(Adapter):
         )
 
 
-def _questions(now: datetime, options: XovisV5Options) -> Iterator[_pull.Question]:
+def _questions(now: datetime, options: XovisV5Options) -> Iterator[_asking.Question]:
     zone = ZoneInfo(options.zone)
     minutes = options.interval_minutes
-    for day in _pull.recent_days(now, zone, options.reread_days):
-        start_at, end_at = _pull.window_of(day, zone)
-        yield _pull.Question(
+    for day in _asking.recent_days(now, zone, options.reread_days + 1):
+        start_at, end_at = _asking.window_of(day, zone)
+        yield _asking.Question(
             f"/api/v5/{options.sensor}/data/history/logics",
             {"day": day.isoformat(), "resolution_min": minutes, "sensor": options.sensor},
             start_at,

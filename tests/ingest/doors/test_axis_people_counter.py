@@ -122,7 +122,7 @@ def test_the_live_sum_is_health_and_no_count(tmp_path: Path) -> None:
 def test_no_module_that_talks_to_devices_can_reset_or_delete() -> None:
     """One GET of the wrong address deletes all counts for ever; the word must not be there to be asked."""
     folder = Path(inspect.getfile(ingest.doors)).parent
-    for name in ("_pull", "axis_people_counter", "axis_3d", "xovis_v5", "_xovis", "milesight"):
+    for name in ("_asking", "axis_people_counter", "axis_3d", "xovis_v5", "_xovis", "milesight"):
         tree = ast.parse((folder / f"{name}.py").read_text())
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         for word in ("clear-data", "apioperator", "/reset", "occupancy-reset", "setparams"):

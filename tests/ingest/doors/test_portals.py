@@ -16,7 +16,7 @@ import pytest
 from portal_bench import DAY, LINES, MAKES, NOON, OSLO, PASSWORD, USER, Bench, crossings, make_bench, midnight, serving
 
 from ingest.adapters import adapters
-from ingest.doors._portal import HOPELESS, OUT_OF_REACH
+from ingest.doors._asking import HOPELESS, OUT_OF_REACH
 from ingest.errors import ConfigurationError, PermanentFailure, TransientFailure
 from sandbox.doors_portals import DoorPortals, Line
 
