@@ -24,6 +24,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _text
 from ingest.doors._asking import window_of
+from ingest.doors._columns import offset_minutes
 from ingest.doors._keys import from_microseconds, microseconds, name_key, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, resolve_intervals
 from ingest.errors import UnreadableBody
@@ -197,12 +198,8 @@ def read_moment(text: Any) -> Moment | None:
     if not 1990 <= year <= 2099 or minute > 59 or second > 59 or clock > 86_400:
         return None
     us = microseconds(midnight) + clock * 1_000_000
-    offset = iso[7] if iso else None
-    if offset is None:
-        return Moment(us)
-    digits = "".join(filter(str.isdigit, offset)) or "0000"
-    minutes = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if offset[0] == "-" else 1)
-    return Moment(us - minutes * MINUTE_US, is_exact=True)
+    offset = offset_minutes(iso[7]) if iso else None
+    return Moment(us) if offset is None else Moment(us - offset * MINUTE_US, is_exact=True)
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import ClassVar, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import model_validator
 
-from ingest.adapters import Options, Reject
+from ingest.adapters import Reject
 from ingest.doors import _text
+from ingest.doors._columns import DatedTableOptions, check_columns, days_of, layout, offset_minutes
 from ingest.doors._keys import ONLY_LINE, name_key
-from ingest.doors._local_time import DAY_US, MINUTE_US, known_zone
-from ingest.doors.interval_csv import date_pattern
-from ingest.errors import UnreadableBody
+from ingest.doors._local_time import DAY_US, MINUTE_US
 
 SECOND_US = 1_000_000
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _CLOCK = re.compile(
     r"(?:kl\.?\s*)?([0-9]{1,2})(?:[:.]([0-9]{2})(?:[:.]([0-9]{2}))?)?\s*(?:([ap])\.?\s?m\.?)?", re.IGNORECASE
 )
@@ -60,56 +57,28 @@ class Faulty(Exception):
         self.role = role
 
 
-class SheetOptions(Options):
-    """What every source of such a sheet must say.
+class SheetOptions(DatedTableOptions):
+    """What every source of such a sheet must say. A date that fits two of `date_formats` with two meanings is refused.
 
     Attributes:
-        zone: IANA zone of the clock by which the sheet was written.
         columns: for each role the header names it goes by. Every role named here must be in the file; columns that
             no role names are never read.
         device: the device's name, for sheets of one device that have no column for it.
-        delimiter: `auto`, or the character itself.
-        encodings: tried in order.
-        date_formats: made of %d, %m, %Y or %y. A date that fits two of them with two meanings is refused.
         total_rows: words that mark a row as a sum of others.
     """
 
     roles: ClassVar[frozenset[str]] = frozenset()
 
-    zone: str
     columns: dict[str, tuple[str, ...]]
     device: str | None = None
-    delimiter: str = "auto"
-    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
-    date_formats: tuple[str, ...] = Field(default=("%d.%m.%Y", "%Y-%m-%d"), min_length=1)
     total_rows: tuple[str, ...] = _text.TOTAL_ROWS
-
-    _zone = field_validator("zone")(known_zone)
-    _encodings = field_validator("encodings")(_text.known_encodings)
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
-
-    @field_validator("date_formats")
-    @classmethod
-    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for form in value:
-            date_pattern(form)
-        return value
 
     @model_validator(mode="after")
     def _names_columns(self) -> SheetOptions:
-        owners: dict[str, str] = {}
-        for role, names in self.columns.items():
-            if role not in self.roles:
-                raise ValueError(f"columns names the role {role!r}; known are {', '.join(sorted(self.roles))}")
-            if not names:
-                raise ValueError(f"columns.{role} names no header")
-            for name in names:
-                if owners.setdefault(name_key(name), role) != role:
-                    raise ValueError(f"the header {name!r} stands for both {owners[name_key(name)]} and {role}")
-        if ("device" in self.columns) == (self.device is not None):
-            raise ValueError("name the device either by a column or by the option `device`")
-        if self.device is not None and not name_key(self.device):
-            raise ValueError("the option `device` is blank")
+        unknown = [role for role in self.columns if role not in self.roles]
+        if unknown:
+            raise ValueError(f"columns names the role {unknown[0]!r}; known are {', '.join(sorted(self.roles))}")
+        check_columns(self.columns, self.device)
         return self
 
 
@@ -135,7 +104,9 @@ class Sheet:
         self._options = options
         self._faults = {**FAULTS, **faults}
         self._lines = lines[1:]
-        self._delimiter, self._headers, self._at = _layout(lines[0][1] if lines else "", options)
+        self._delimiter, self._headers, self._at = layout(
+            lines[0][1] if lines else "", options.columns, options.delimiter, whose="sheet"
+        )
         self._totals = {name_key(t) for t in options.total_rows}
 
     def records(self) -> Iterator[Record]:
@@ -172,37 +143,6 @@ class Sheet:
             self.rejects.append(_text.count_reject(pointer, fault.reason))
 
 
-def _layout(header: str, options: SheetOptions) -> tuple[str, list[str], dict[str, int]]:
-    """The delimiter, the header's cells under it, and the place of each role."""
-    candidates = _text.DELIMITERS if options.delimiter == "auto" else (options.delimiter,)
-    # The delimiter that finds most roles; of equals the one that cuts most cells, so that the message below is apt.
-    delimiter = max(candidates, key=lambda d: (len(_places(_text.split_line(header, d), options)), header.count(d)))
-    headers = _text.split_line(header, delimiter)
-    places = _places(headers, options)
-    for role, names in options.columns.items():
-        if len(places.get(role, ())) == 1:
-            continue
-        is_missing = role not in places
-        raise UnreadableBody(
-            f"{'no column' if is_missing else 'more than one column'} for `{role}` ({' or '.join(names)}); "
-            f"found: {_text.shown_headers(headers)}.",
-            reason="missing_column" if is_missing else "ambiguous_column",
-            next_action=(
-                "If the sheet renamed it, add the new name to columns in the source's options."
-                if is_missing
-                else "Name only the right one in columns in the source's options."
-            ),
-        )
-    return delimiter, headers, {role: where[0] for role, where in places.items()}
-
-
-def _places(headers: list[str], options: SheetOptions) -> dict[str, list[int]]:
-    keys = [name_key(h) for h in headers]
-    wanted = {role: {name_key(n) for n in names} for role, names in options.columns.items()}
-    found = {role: [i for i, key in enumerate(keys) if key in names] for role, names in wanted.items()}
-    return {role: where for role, where in found.items() if where}
-
-
 class Stamp(NamedTuple):
     """A moment as written: its text, microseconds as if it were UTC, whether it says a time, the offset if any."""
 
@@ -218,18 +158,7 @@ def read_day(text: str, options: SheetOptions, role: str) -> int:
     Raises:
         Faulty: it fits no configured format, or two of them with two meanings.
     """
-    days = set()
-    for form in options.date_formats:
-        found = date_pattern(form).fullmatch(text.strip())
-        if not found:
-            continue
-        year = int(found["year"]) + (2000 if len(found["year"]) == 2 else 0)
-        try:
-            day = date(year, int(found["month"]), int(found["day"]))
-        except ValueError:
-            continue
-        if 1990 <= year <= 2099:
-            days.add(day.toordinal() - _EPOCH_DAY)
+    days = {day for day in days_of(text, options.date_formats) if day is not None}
     if len(days) != 1:
         raise Faulty("ambiguous_date" if days else "bad_date", role)
     return days.pop()
@@ -265,8 +194,4 @@ def read_stamp(text: str, options: SheetOptions, role: str) -> Stamp:
     if not found:
         return Stamp(text.strip(), read_day(text, options, role) * DAY_US, False)
     local_us = read_day(found[1], options, role) * DAY_US + read_clock(found[2], role)
-    offset = None
-    if found[3] is not None:
-        digits = "".join(filter(str.isdigit, found[3])) or "0000"
-        offset = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if found[3][0] == "-" else 1)
-    return Stamp(text.strip(), local_us, True, offset)
+    return Stamp(text.strip(), local_us, True, offset_minutes(found[3]))

@@ -27,6 +27,7 @@ from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt, from_text, to_text
 from ingest.config import Source, expand
 from ingest.doors import _text
+from ingest.doors._columns import zone_text
 from ingest.doors._keys import ONLY_LINE, from_microseconds, name_key, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, resolve_intervals
 from ingest.doors._sheet import Faulty, Record, Sheet, SheetOptions, Stamp, read_clock, read_day, read_stamp
@@ -161,7 +162,11 @@ class GateReadings(Adapter):
                 sheet.reject(record.number, fault)
                 continue
             if first is row:
-                row |= {"stamp_text": stamp.text, "fold": fold, "zone": _zone_text(stamp) or options.zone}
+                row |= {
+                    "stamp_text": stamp.text,
+                    "fold": fold,
+                    "zone": zone_text(stamp.offset_minutes) or options.zone,
+                }
         sheet.rejects.sort(key=lambda r: int(r.pointer.split(",")[0].removeprefix("line ")))
         rows = list(told.values())
         if not rows and not sheet.rejects:
@@ -211,13 +216,6 @@ def _moments(found: list[tuple[Record, Stamp]], options: GateReadingsOptions) ->
             yield from_microseconds(stamp.local_us - stamp.offset_minutes * MINUTE_US), EXACT
         else:
             yield from_microseconds(start_us), fold
-
-
-def _zone_text(stamp: Stamp) -> str | None:
-    if stamp.offset_minutes is None:
-        return None
-    hours, minutes = divmod(abs(stamp.offset_minutes), 60)
-    return f"{'-' if stamp.offset_minutes < 0 else '+'}{hours:02}:{minutes:02}"
 
 
 # -- gates that answer ----------------------------------------------------------------------------------------------

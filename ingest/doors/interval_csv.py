@@ -12,23 +12,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Sequence
-from datetime import date
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _text
+from ingest.doors._columns import DatedTableOptions, check_columns, layout, offset_minutes, read_date, zone_text
 from ingest.doors._keys import ONLY_LINE, microseconds, name_key, observation_ids
-from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, known_zone, resolve_intervals
-from ingest.errors import UnreadableBody
+from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, resolve_intervals
 from ingest.home import naive_utc
 
 Role = Literal["device", "line", "date", "time", "stamp", "in", "out", "undirected", "status"]
@@ -44,42 +42,23 @@ DEFAULT_COLUMNS: dict[Role, tuple[str, ...]] = {
 }
 
 
-class IntervalCsvOptions(Options):
+class IntervalCsvOptions(DatedTableOptions):
     """What a source of this form must say.
 
     Attributes:
-        zone: IANA zone of the clock that stamped the rows.
         columns: for each role the header names it goes by, now or in older files. Every role named here must be in
             the file: a column that is lost must be noticed. Leave out what the source does not have.
         device: the device's name, for files of one device that have no column for it.
-        delimiter: `auto`, or the character itself.
-        encodings: tried in order.
-        date_formats: made of %d, %m, %Y or %y, tried in order. Name only one of day-first and month-first.
         interval_minutes: length of every interval; must divide a day.
         stamp: whether the hour written is the interval's `start` or its `end`. A range such as `10-11` says both.
         total_rows: words that mark a row as a sum of others.
     """
 
-    zone: str
     columns: dict[Role, tuple[str, ...]] = Field(default_factory=lambda: dict(DEFAULT_COLUMNS))
     device: str | None = None
-    delimiter: str = "auto"
-    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
-    date_formats: tuple[str, ...] = Field(default=("%d.%m.%Y", "%Y-%m-%d"), min_length=1)
     interval_minutes: int = Field(default=60, gt=0, le=1440)
     stamp: Literal["start", "end"] = "start"
     total_rows: tuple[str, ...] = _text.TOTAL_ROWS
-
-    _zone = field_validator("zone")(known_zone)
-    _encodings = field_validator("encodings")(_text.known_encodings)
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
-
-    @field_validator("date_formats")
-    @classmethod
-    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for form in value:
-            date_pattern(form)
-        return value
 
     @model_validator(mode="after")
     def _says_enough(self) -> IntervalCsvOptions:
@@ -92,19 +71,9 @@ class IntervalCsvOptions(Options):
             raise ValueError("columns must name `time`, unless interval_minutes is 1440")
         if "time" in roles and "date" not in roles:
             raise ValueError("columns name `time` without `date`")
-        if ("device" in roles) == (self.device is not None):
-            raise ValueError("name the device either by a column or by the option `device`")
-        if self.device is not None and not name_key(self.device):
-            raise ValueError("the option `device` is blank")
         if not roles & set(COUNTS):
             raise ValueError("columns must name at least one of `in`, `out` and `undirected`")
-        owners: dict[str, Role] = {}
-        for role, names in self.columns.items():
-            for name in names:
-                if owners.setdefault(name_key(name), role) != role:
-                    raise ValueError(f"the header {name!r} stands for both {owners[name_key(name)]} and {role}")
-            if not names:
-                raise ValueError(f"columns.{role} names no header")
+        check_columns(self.columns, self.device)
         return self
 
 
@@ -243,39 +212,6 @@ def read_time(text: str, interval: int, stamp: str) -> _Time | str:
     return "off_grid" if minutes % interval else _Time(minutes, stamp)
 
 
-@lru_cache(maxsize=64)
-def date_pattern(form: str) -> re.Pattern[str]:
-    """A date format as a pattern. Only numbers: month names would depend on the machine's locale.
-
-    Raises:
-        ValueError: the format has other directives than %d, %m, %Y and %y, or lacks a part of a date.
-    """
-    parts = {"%d": "(?P<day>[0-9]{1,2})", "%m": "(?P<month>[0-9]{1,2})"}
-    parts |= {"%Y": "(?P<year>[0-9]{4})", "%y": "(?P<year>[0-9]{2})"}
-    pieces = re.split("(%.?)", form)
-    if sorted(p.lower() for p in pieces[1::2]) != ["%d", "%m", "%y"] or not set(pieces[1::2]) <= set(parts):
-        raise ValueError(f"{form!r} must be made of %d, %m and %Y (or %y), each once, such as %d.%m.%Y")
-    return re.compile("".join(parts.get(p) or re.escape(p) for p in pieces))
-
-
-def read_date(text: str, formats: Sequence[str]) -> int | None:
-    """A date as days since 1970-01-01, by the first format that fits; years outside 1990-2099 are typing errors."""
-    for form in formats:
-        found = date_pattern(form).fullmatch(text.strip())
-        if not found:
-            continue
-        year = int(found["year"]) + (2000 if len(found["year"]) == 2 else 0)
-        try:
-            day = date(year, int(found["month"]), int(found["day"])).toordinal()
-        except ValueError:
-            continue
-        return day - _EPOCH_DAY if 1990 <= year <= 2099 else None
-    return None
-
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-
-
 @register
 class IntervalCsv(Adapter):
     """Reads one row per line and interval."""
@@ -309,7 +245,9 @@ class _Reader:
         self.options = options
         self.rejects: list[tuple[int, Reject]] = []
         self._lines = lines[1:]
-        self._delimiter, self._headers, self._at = _layout(lines[0][1] if lines else "", options)
+        self._delimiter, self._headers, self._at = layout(
+            lines[0][1] if lines else "", options.columns, options.delimiter, whose="source"
+        )
         self._header_keys = [name_key(h) for h in self._headers]
         self._labels = [i for role, i in self._at.items() if role not in COUNTS]
         self._totals = {name_key(t) for t in options.total_rows}
@@ -391,7 +329,7 @@ class _Reader:
         if isinstance(time, str):
             return _Fault(time, "stamp")
         local_us = day * DAY_US + time.minutes * MINUTE_US
-        return _Moment(text, local_us, time.convention, _offset_minutes(found[3]))
+        return _Moment(text, local_us, time.convention, offset_minutes(found[3]))
 
     def _people(self, texts: tuple[str, ...]) -> _Counts | _Fault:
         """The counts of a record. One faulty cell condemns the record: half a door is no door."""
@@ -419,48 +357,6 @@ def _cells_of(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
         only = places[0]
         return lambda cells: (cells[only],)
     return itemgetter(*places)
-
-
-def _offset_minutes(text: str | None) -> int | None:
-    if text is None:
-        return None
-    digits = "".join(filter(str.isdigit, text)) or "0000"
-    return (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if text[0] == "-" else 1)
-
-
-def _layout(header: str, options: IntervalCsvOptions) -> tuple[str, list[str], dict[Role, int]]:
-    """The delimiter, the header's cells under it, and the place of each role."""
-    candidates = _text.DELIMITERS if options.delimiter == "auto" else (options.delimiter,)
-    # The delimiter that finds most roles; of equals the one that cuts most cells, so that the message below is apt.
-    delimiter = max(candidates, key=lambda d: (len(_places(_text.split_line(header, d), options)), header.count(d)))
-    headers = _text.split_line(header, delimiter)
-    places = _places(headers, options)
-    for role, names in options.columns.items():
-        if len(places.get(role, ())) == 1:
-            continue
-        is_missing = role not in places
-        raise UnreadableBody(
-            f"{'no column' if is_missing else 'more than one column'} for `{role}` ({' or '.join(names)}); "
-            f"found: {_text.shown_headers(headers)}.",
-            reason="missing_column" if is_missing else "ambiguous_column",
-            next_action=(
-                "If the source renamed it, add the new name to columns in the source's options."
-                if is_missing
-                else "Name only the right one in columns in the source's options."
-            ),
-        )
-    return delimiter, headers, {role: where[0] for role, where in places.items()}
-
-
-def _places(headers: Sequence[str], options: IntervalCsvOptions) -> dict[Role, list[int]]:
-    found: dict[Role, list[int]] = {}
-    keys = [name_key(h) for h in headers]
-    for role, names in options.columns.items():
-        wanted = {name_key(n) for n in names}
-        where = [i for i, key in enumerate(keys) if key in wanted]
-        if where:
-            found[role] = where
-    return found
 
 
 def _frame(reader: _Reader, rows: list[_Row], source_id: str, received_us: int) -> pd.DataFrame | None:
@@ -497,7 +393,7 @@ def _frame(reader: _Reader, rows: list[_Row], source_id: str, received_us: int) 
         "interval_end_at": end_us.astype("datetime64[us]"),
         "stamp_text": [row.moment.text for row in rows],
         "stamp_convention": [row.moment.convention for row in rows],
-        "zone": [_zone_text(row.moment.offset_minutes) or options.zone for row in rows],
+        "zone": [zone_text(row.moment.offset_minutes) or options.zone for row in rows],
         "fold": fold,
         "value_state": [row.counts.value_state for row in rows],
         "reason_code": [row.counts.reason_code for row in rows],
@@ -528,10 +424,3 @@ def _intervals(rows: list[_Row], series: list[int], options: IntervalCsvOptions)
             spans.end_us[n] = spans.start_us[n] + length
             spans.fold[n] = EXACT
     return spans
-
-
-def _zone_text(offset_minutes: int | None) -> str | None:
-    if offset_minutes is None:
-        return None
-    hours, minutes = divmod(abs(offset_minutes), 60)
-    return f"{'-' if offset_minutes < 0 else '+'}{hours:02}:{minutes:02}"

@@ -20,12 +20,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import ClockTime, Source
 from ingest.doors import _text
+from ingest.doors._columns import DatedTableOptions, read_date
 from ingest.doors._keys import ONLY_LINE, microseconds, name_key, observation_ids
 from ingest.doors._local_time import (
     AMBIGUOUS,
@@ -34,11 +35,10 @@ from ingest.doors._local_time import (
     NONEXISTENT,
     Integers,
     Intervals,
-    known_zone,
     resolve_intervals,
 )
 from ingest.doors.interval_csv import FAULTS as INTERVAL_FAULTS
-from ingest.doors.interval_csv import date_pattern, read_date, read_time
+from ingest.doors.interval_csv import read_time
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
 
@@ -54,23 +54,18 @@ FAULTS = {
 }
 
 
-class WideHourlyOptions(Options):
+class WideHourlyOptions(DatedTableOptions):
     """What a source of this form must say.
 
     Attributes:
-        zone: IANA zone of the clock that labels the rows.
         date_column, time_column: headers of the columns with date and hour.
         day_begins: the hour at which a date of the file begins; rows of earlier hours belong to the next calendar day.
         interval_minutes: length of every interval; must divide a day.
         stamp: whether the hour written is the interval's `start` or its `end`. A range such as `6:00-6:59` says both.
         ignored_columns: headers of columns that are no sensors. All others are.
         totals: words that mark a column, or in place of a date a row, as a sum of others.
-        date_formats: made of %d, %m, %Y or %y, tried in order. Name only one of day-first and month-first.
-        delimiter: `auto`, or the character itself.
-        encodings: tried in order.
     """
 
-    zone: str
     date_column: str = "date"
     time_column: str = "hour"
     day_begins: ClockTime = time(0)
@@ -79,19 +74,6 @@ class WideHourlyOptions(Options):
     ignored_columns: tuple[str, ...] = ()
     totals: tuple[str, ...] = _text.TOTAL_ROWS
     date_formats: tuple[str, ...] = Field(default=("%Y-%m-%d", "%d.%m.%Y"), min_length=1)
-    delimiter: str = "auto"
-    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
-
-    _zone = field_validator("zone")(known_zone)
-    _encodings = field_validator("encodings")(_text.known_encodings)
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
-
-    @field_validator("date_formats")
-    @classmethod
-    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for form in value:
-            date_pattern(form)
-        return value
 
     @model_validator(mode="after")
     def _on_the_grid(self) -> WideHourlyOptions:

@@ -14,14 +14,13 @@ from collections import defaultdict
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import field_validator
-
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _text
+from ingest.doors._columns import TableOptions
 from ingest.doors._keys import ONLY_LINE, name_key, observation_id
-from ingest.doors._local_time import EXACT, known_zone, month_interval
+from ingest.doors._local_time import EXACT, month_interval
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
 
@@ -29,26 +28,16 @@ _MONTH = re.compile(r"((?:19|20)[0-9]{2})[-/.](0?[1-9]|1[0-2])")
 Month = tuple[int, int]
 
 
-class WideMonthlyOptions(Options):
+class WideMonthlyOptions(TableOptions):
     """What a source of this form must say.
 
     Attributes:
-        zone: IANA zone in which a month begins.
-        encodings: tried in order.
-        delimiter: `auto`, or the character itself.
         name_column: header of the column with the branch names; the first column when absent.
         total_rows: names that are sums of the others, and are left out.
     """
 
-    zone: str
-    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
-    delimiter: str = "auto"
     name_column: str | None = None
     total_rows: tuple[str, ...] = _text.TOTAL_ROWS
-
-    _zone = field_validator("zone")(known_zone)
-    _encodings = field_validator("encodings")(_text.known_encodings)
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
 
 
 def month_of(header: str) -> Month | None:
