@@ -131,6 +131,14 @@ class Adapter:
         """
         raise NotImplementedError
 
+    def refuses(self, body: bytes) -> str | None:
+        """Whether a posted body must not even be landed, because it tells of single persons. Pure, and quick.
+
+        Returns:
+            What to do about it, as a sentence without its full stop; None for a body that may be landed.
+        """
+        return None
+
     def fetch(self, context: FetchContext) -> Iterator[Arrival]:
         """Ask the source, yielding every answer before asking the next: each is landed at once.
 

@@ -1,5 +1,7 @@
 """The inbox: an HTTP receiver for sources that push. It stores what is posted, then answers; it reads nothing.
 
+One look is had before: bodies that an adapter says tell of single persons (`Adapter.refuses`) are not stored at all.
+
 What belongs here: guarding, bounding, storing and answering posts. What does not: parsing (the adapters do it, from
 landing) and proof of senders (`ingest.inbox_auth`). TLS and the public name are a reverse proxy's. Where an adapter
 minimises, what it leaves of a post is stored, because personal data must not be landed and sorted out later.
@@ -27,7 +29,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import uvicorn
@@ -115,6 +117,7 @@ REFUSALS = {
     ),
     "too_slow": Kind(408, "the body did not come in time", "Look at the device's connection"),
     "cut_off": Kind(400, "the connection ended within the body", "Look at the device's connection"),
+    "personal_data": Kind(422, "the post tells of single persons; it was not stored", "Let the device send counts"),
     "too_many": Kind(429, "more posts than posts_per_minute", "Raise it in sources.yaml, or slow the device down"),
     "misconfigured": Kind(
         503, "a secret of this source is not set, or nobody knows its adapter", "Mend it and start the inbox again"
@@ -130,15 +133,23 @@ class Refused(Exception):
 
     Attributes:
         reason: a key of `REFUSALS`.
+        next_action: where the adapter knows better than `REFUSALS` what to do.
         retry_after_seconds: when another try makes sense; None when it makes none.
         headers: what HTTP demands beside the status.
     """
 
     def __init__(
-        self, reason: str, *, retry_after_seconds: float | None = None, headers: Mapping[str, str] | None = None
+        self,
+        reason: str,
+        *,
+        next_action: str | None = None,
+        retry_after_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.reason = reason
         self.kind = REFUSALS[reason]
+        if next_action is not None:
+            self.kind = replace(self.kind, next_action=next_action)
         self.headers = dict(headers or {})
         if retry_after_seconds is None and self.kind.status == 503:
             retry_after_seconds = 10.0
@@ -320,7 +331,7 @@ class Mailbox:
     keys: Keys | None
     why_shut: str | None
     bucket: Bucket
-    adapter: Adapter | None = None
+    adapter: Adapter | None
     tally: Tally = field(default_factory=Tally)
 
 
@@ -459,6 +470,8 @@ class Inbox:
                 raise _unproven(push)
             if wait := box.bucket.take(time.monotonic()):
                 raise Refused("too_many", retry_after_seconds=wait)
+            if _looks(adapter) and (action := await asyncio.to_thread(adapter.refuses, body)):
+                raise Refused("personal_data", next_action=action)
             if adapter.minimises:
                 body = await asyncio.to_thread(_minimised, adapter, body)
             room(len(body) - len(sent))
@@ -557,6 +570,11 @@ def _mailbox(source: Source, environment: Mapping[str, str]) -> Mailbox:
             why_shut = str(error)
     bucket = Bucket(source.push.posts_per_minute if source.push else 1)
     return Mailbox(source, source.push, keys, why_shut, bucket, adapter)
+
+
+def _looks(adapter: Adapter) -> bool:
+    """Whether the adapter has a word about what may be landed; most have none, and their posts wait for no thread."""
+    return type(adapter).refuses is not Adapter.refuses
 
 
 def _minimised(adapter: Adapter, body: bytes) -> bytes:

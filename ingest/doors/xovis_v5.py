@@ -1,7 +1,7 @@
 """Xovis sensors from version 5: what their agents post, and the history that they answer when asked.
 
 What belongs here: posted LOGICS (counts) and STATUS (health), the history of logics, and asking for it. What does not:
-receiving posts, and LIVE_DATA: it follows persons with height, gender and age. It is refused whole.
+receiving posts, and LIVE_DATA: it follows persons with height, gender and age. It is refused whole, at the inbox.
 
 Facts the code leans on: times are epoch milliseconds, seconds or RFC 3339, by the agent's settings. A message holds
 several logics and a logic several records; each record of a line is one row. Only the counters named exactly `fw` and
@@ -91,6 +91,16 @@ class XovisV5(Adapter):
             return
         asker = _asking.Asker(context, _asking.Access(auth=_asking.account(options)))
         yield from asker.all(_questions(context.now, options))
+
+    def refuses(self, body: bytes) -> str | None:
+        """Live data is refused, also cut or damaged, before it is stored."""
+        if b"live_data" not in body and b"\\u" not in body:
+            return None
+        try:
+            is_live = "live_data" in _messages.mapping(_messages.document(body))
+        except UnreadableBody:
+            is_live = b'"live_data"' in body
+        return "Delete the LIVE_DATA agent on the sensor; LOGICS has the counts" if is_live else None
 
     def parse(self, body: bytes, receipt: Receipt, source: Source, options: XovisV5Options) -> Parsed:
         """One row per record of a line, and health from STATUS.

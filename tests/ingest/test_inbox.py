@@ -66,6 +66,7 @@ PUSHES: dict[str, dict[str, Any] | None] = {
     "door_slowed": {**BEARER, "posts_per_minute": 2},
     "door_keyless": {"auth": "bearer", "secret_env": "TEST_UNSET"},
     "door_disabled": BEARER,
+    "door_xovis": BEARER,
     "door_files_only": None,
 }
 
@@ -77,7 +78,7 @@ def description(folder: Path, pushes: dict[str, dict[str, Any] | None] = PUSHES)
         {
             "source_id": name,
             "family": "doors",
-            "adapter": "brickstream",
+            "adapter": "xovis_v5" if "xovis" in name else "brickstream",
             "description": "Posted counts.",
             "enabled": name != "door_disabled",
             **({"push": push} if push else {}),
@@ -457,6 +458,48 @@ def test_a_webhook_shakes_hands_with_the_agreed_word_only(box: Running) -> None:
         assert box.ask("GET", handshake(SECRETS["TEST_VERIFY"], challenge))[0] == 400
     status, headers, _ = box.ask("GET", "/inbox/door_bearer?hub.mode=subscribe&hub.challenge=1&hub.verify_token=")
     assert (status, headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"live_data":{"frames":[{"tracked_objects":[{"attributes":{"person_height":1.71,"gender":"FEMALE"}}]}]}}',
+        b'{"live\\u005fdata":{"frames":[]}}',
+        b'{"live_data":{"frames":[{"time":16843253',
+    ],
+    ids=["whole", "escaped", "cut"],
+)
+def test_tracks_of_single_persons_are_refused_before_they_are_stored(box: Running, body: bytes) -> None:
+    """Refused by the parser alone, they would lie in landing for ever, which nothing is taken out of."""
+    status, _, answer = box.talk(
+        b"POST /inbox/door_xovis HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
+        + f"{bearer()}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    ).partition(b"\r\n\r\n")
+    assert b" 422 " in status.splitlines()[0]
+    told = json.loads(answer)
+    assert (told["error"], "LIVE_DATA" in told["next_action"]) == ("personal_data", True)
+    assert box.stored() == []
+    (note,) = box.notes(1)
+    assert note.startswith("personal_data: ")
+    assert "1.71" not in note
+    assert box.health()["sources"]["door_xovis"]["refused"] == {"personal_data": 1}
+    (receipt,) = box.home.catalogue.receipts()
+    assert (receipt.status, receipt.blob_sha256, receipt.http_status) == ("refused", None, 422)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"logics_data":{"logics":[]}}', b'{"logics_data":{"logics":[{"name":"live_da', b"\xff"]
+)
+def test_counts_are_taken_as_they_come_also_when_they_can_not_be_read(box: Running, body: bytes) -> None:
+    """The look at the door is for persons only: whatever else is wrong is for the parser to tell, from stored bytes."""
+    assert box.post("door_xovis", body, Authorization=bearer()) == (200, "")
+    assert box.stored() == [body]
+
+
+def test_what_one_adapter_refuses_is_no_business_of_another(box: Running) -> None:
+    """The word belongs to a make; in another one's message it is a name."""
+    assert box.post("door_bearer", b'{"live_data": 1}', Authorization=bearer()) == (200, "")
 
 
 def test_health_counts_everything_and_holds_no_secret(box: Running) -> None:
