@@ -400,6 +400,10 @@ class Source(_Model):
         expected_every_hours: the source is told as silent when it has brought nothing for longer.
         branch_id: the branch that owns what this source tells where its records name none.
         push: how it may post to the inbox; a source without may not.
+        allow_private_network: whether the source that is asked is a device of the library's own network, such as a
+            camera or a gate: its host may then have a private address, and speak plain http. Off, because an address
+            that somebody else chooses, or redirects, must not reach what trusts the inside of that network. Link-local
+            addresses are never asked.
         options: checked by the adapter's own options model.
     """
 
@@ -414,6 +418,7 @@ class Source(_Model):
     expected_every_hours: float | None = Field(default=None, gt=0)
     branch_id: Identifier | None = None
     push: Push | None = None
+    allow_private_network: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -1,7 +1,8 @@
 """HTTP as every fetcher uses it: polite, bounded, and silent about secrets.
 
 Retries, pooling and `Retry-After` are requests' and urllib3's; what is ours is the guard: only https, no private
-address at any hop, few redirects, a cap on decompressed bytes, and no query string or user name in any log.
+address at any hop (but the one device that a source of the library's own network names), few redirects, a cap on
+decompressed bytes, and no query string or user name in any log.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +20,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidURL, MissingSchema
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import ConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
@@ -33,7 +34,15 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 USER_AGENT = "levende-tall"
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PRIVATE_ACTION = "Configure a public address; a feed must not reach into the library's own network."
+PRIVATE_ACTION = (
+    "Configure a public address: a feed must not reach into the library's own network. For a device of that network "
+    "set allow_private_network on its source."
+)
+# A library's own network. Not in it, and so never asked: link-local addresses, where clouds tell secrets to whoever
+# asks, carriers' shared ones, loopback, multicast.
+PRIVATE_NETWORKS = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+# A cloud's door to its secrets that lies within a private network.
+METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254")})
 
 
 def redacted(url: str) -> str:
@@ -91,29 +100,64 @@ def _busy(url: str, answer: Answer, says: str) -> TransientFailure:
     )
 
 
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    found = ipaddress.ip_address(address.split("%")[0])
+    # ::ffff:169.254.169.254 is the same place by another name.
+    return getattr(found, "ipv4_mapped", None) or found
+
+
 def _is_public(address: str) -> bool:
-    return ipaddress.ip_address(address.split("%")[0]).is_global
+    found = _ip(address)
+    return found.is_global and not found.is_multicast
 
 
-class _PublicConnection(HTTPSConnection):
-    """Looks at the address it has really reached: a name may resolve to another one than when it was checked."""
-
-    def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        if not _is_public(str(connected.getpeername()[0])):
-            connected.close()
-            raise _refused(f"https://{self.host}/", "leads to a private address", PRIVATE_ACTION)
-        return connected
+def _is_private(address: str) -> bool:
+    found = _ip(address)
+    return found not in METADATA and any(found in network for network in PRIVATE_NETWORKS)
 
 
-class _PublicPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
+def _look_at(connected: socket.socket, url: str, is_allowed: Callable[[str], bool]) -> None:
+    """Look at the address that was really reached: a name may resolve to another one than when it was checked."""
+    if not is_allowed(str(connected.getpeername()[0])):
+        connected.close()
+        raise _refused(url, "leads to a private address", PRIVATE_ACTION)
+
+
+def _pools(devices: set[str]) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools, by scheme, with connections that are looked at.
+
+    Args:
+        devices: hosts that were asked for and lie in the library's own network; no other may lead there.
+    """
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            if self.host.strip("[]") in devices:  # else it is the stand-in on 127.0.0.1, which has no name to change
+                _look_at(connected, f"http://{self.host}/", _is_private)
+            return connected
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            connected = super()._new_conn()
+            _look_at(
+                connected, f"https://{self.host}/", _is_private if self.host.strip("[]") in devices else _is_public
+            )
+            return connected
+
+    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
+    encrypted = type("EncryptedPool", (HTTPSConnectionPool,), {"ConnectionCls": Encrypted})
+    return {"http": plain, "https": encrypted}
 
 
 class _Transport(HTTPAdapter):
+    def __init__(self, devices: set[str], retry: Retry) -> None:
+        self._devices = devices
+        super().__init__(max_retries=retry)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {**self.poolmanager.pool_classes_by_scheme, "https": _PublicPool}
+        self.poolmanager.pool_classes_by_scheme = _pools(self._devices)
 
 
 class _Patience(Retry):
@@ -163,11 +207,18 @@ class Session:
         allow_loopback: whether plain http to 127.0.0.1 is allowed, for stand-in servers; nothing else is relaxed.
             Only the address asked for may be there: a redirect stays on that port, and one that comes from
             outside is refused, because other servers of this machine trust what calls from inside.
+        allow_private_network: whether the host asked for may lie in the library's own network (`PRIVATE_NETWORKS`),
+            by plain http too: cameras and gates have no certificate that anybody knows. Only that host: a redirect
+            may not lead to another one there, and none of a host outside may lead in.
     """
 
-    def __init__(self, limits: Limits | None = None, *, allow_loopback: bool = False) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, allow_loopback: bool = False, allow_private_network: bool = False
+    ) -> None:
         self.limits = limits or Limits()
         self.allow_loopback = allow_loopback
+        self.allow_private_network = allow_private_network
+        self._devices: set[str] = set()
         self._session = _Direct()
         self._session.trust_env = False  # a proxy or .netrc from the environment must not see our secrets
         self._session.headers["User-Agent"] = USER_AGENT
@@ -185,7 +236,7 @@ class Session:
             raise_on_status=False,
         )
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, _Transport(max_retries=retry))
+            self._session.mount(scheme, _Transport(self._devices, retry))
 
     def get(
         self,
@@ -324,18 +375,24 @@ class Session:
             if (first.hostname, first.port) != (host, parts.port):
                 raise _refused(url, "is not the local address that was asked for", PRIVATE_ACTION)
             return
-        if parts.scheme != "https" or not host:
+        may_be_private = self.allow_private_network and host == first.hostname
+        if parts.scheme not in ({"https", "http"} if may_be_private else {"https"}) or not host:
             raise _refused(url, "is not an https address", "Configure the https address of the feed.")
         try:
-            found = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             raise TransientFailure(
                 f"the name {host} could not be resolved.",
                 reason="unreachable",
                 next_action="Check the network and the address; the next poll tries again.",
             ) from None
-        if not all(_is_public(str(entry[4][0])) for entry in found):
+        addresses = {str(entry[4][0]) for entry in found}
+        if may_be_private and all(map(_is_private, addresses)):
+            self._devices.add(host)
+        elif not all(map(_is_public, addresses)):
             raise _refused(url, "leads to a private address", PRIVATE_ACTION)
+        elif parts.scheme != "https":
+            raise _refused(url, "is not an https address", "Configure the https address of the feed.")
 
 
 def _split(url: str) -> SplitResult:

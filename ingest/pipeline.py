@@ -243,7 +243,12 @@ def poll(
         context = FetchContext(
             source=source,
             options=options,
-            session=session or Session(limits, allow_loopback=getattr(options, "allow_loopback", False)),
+            session=session
+            or Session(
+                limits,
+                allow_loopback=getattr(options, "allow_loopback", False),
+                allow_private_network=source.allow_private_network,
+            ),
             now=now,
             latest=lambda origin: home.catalogue.latest(source.source_id, origin=origin),
             configuration=configuration,

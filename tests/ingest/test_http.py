@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import ipaddress
 import socket
 import threading
 import time
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import http
 from ingest.errors import IngestError, PermanentFailure, TransientFailure
-from ingest.http import Limits, Session, redacted
+from ingest.http import Answer, Limits, Session, redacted
 
 SECRET = "S3CRETtoken"
 PUBLIC = "93.184.216.34"
@@ -246,8 +248,6 @@ def test_a_public_server_may_not_redirect_to_loopback_even_with_the_flag(monkeyp
     asked: list[str] = []
 
     def one(_self: Session, url: str, *_: Any) -> Any:
-        from ingest.http import Answer
-
         asked.append(url)
         return Answer(302, b"", {"location": "http://127.0.0.1:3000/graphql"}, redacted(url))
 
@@ -303,8 +303,6 @@ def test_webcal_is_https_by_another_name_and_keeps_its_parameters(scheme: str, m
     asked: list[tuple[str, Any]] = []
 
     def one(_self: Session, url: str, params: Any, headers: Any, *_: Any) -> Any:
-        from ingest.http import Answer
-
         asked.append((url, params, headers))
         return Answer(200, b"", {}, redacted(url))
 
@@ -656,3 +654,102 @@ def test_a_broken_address_is_redacted_whole(url: str) -> None:
 def test_a_redacted_ipv6_address_stays_an_address() -> None:
     """Without its brackets the port could not be told from the host."""
     assert redacted("https://u:p@[2001:db8::1]:8443/x?y") == "https://[2001:db8::1]:8443/x"
+
+
+@pytest.fixture
+def lan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback as the library's own network, where `camera.lan` and `printer.lan` stand."""
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if host.endswith(".lan") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(http, "PRIVATE_NETWORKS", (ipaddress.ip_network("127.0.0.0/8"),))
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_device_of_the_librarys_own_network_is_asked_when_its_source_says_so(server: Server) -> None:
+    """Cameras and gates stand there, and speak plain http; without the word nothing there is asked."""
+    server.answers["/counts"] = reply(body=b"3")
+    url = f"http://camera.lan:{server.server.server_port}/counts"
+    with pytest.raises(PermanentFailure, match="not an https address"):
+        Session(QUICK).get(url)
+    assert server.asked == []
+    device = Session(QUICK, allow_private_network=True)
+    assert device.get(url, auth=("viewer", SECRET)).body == b"3"
+    assert device.get(f"{server.url}/counts").body == b"3", "by its number, too"
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_device_may_redirect_to_itself_and_to_no_neighbour(server: Server, other: Server) -> None:
+    """A camera that somebody took over must not make us call the printer, or the pipeline's own servers."""
+    device = Session(QUICK, allow_private_network=True)
+    camera = f"http://camera.lan:{server.server.server_port}"
+    server.answers["/a"] = reply(302, Location="/b")
+    server.answers["/b"] = reply(body=b"4")
+    assert device.get(f"{camera}/a").body == b"4"
+    other.answers["/admin"] = reply(body=b"inside")
+    for there in ("printer.lan", "127.0.0.1"):
+        server.answers["/a"] = reply(302, Location=f"http://{there}:{other.server.server_port}/admin")
+        with pytest.raises(PermanentFailure) as caught:
+            device.get(f"{camera}/a")
+        assert caught.value.reason == "address_refused"
+    assert other.asked == []
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_public_server_may_not_redirect_into_the_network_that_its_source_opened(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flag set for a gate and left standing when the source moved to a vendor's cloud."""
+    inside = f"http://camera.lan:{server.server.server_port}/counts"
+    monkeypatch.setattr(http, "_is_public", lambda address: address == "127.0.0.2")
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.2" if host == "feed.example" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(http, "PRIVATE_NETWORKS", (ipaddress.ip_network("127.0.0.1/32"),))
+    monkeypatch.setattr(Session, "_one", lambda *_, **__: Answer(302, b"", {"location": inside}, ""))
+    with pytest.raises(PermanentFailure) as caught:
+        Session(QUICK, allow_private_network=True).get("https://feed.example/")
+    assert caught.value.reason == "address_refused"
+    assert server.asked == []
+
+
+def test_a_device_that_changes_its_address_after_the_check_gets_no_byte(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a camera may be made to lead elsewhere between our look and our call."""
+    server.answers["/a"] = reply(body=b"inside")
+    port = server.server.server_port
+    answers = iter(["192.168.1.20", "127.0.0.1"])
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+    )
+    with pytest.raises(PermanentFailure, match="private address"):
+        Session(QUICK, allow_private_network=True).get(f"http://camera.lan:{port}/a")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "127.0.0.1", "[::1]", "0.0.0.0",
+     "100.64.0.1", "224.0.0.1", "2852039166"],
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_link_local_addresses_and_this_machine_are_refused_even_then(scheme: str, host: str) -> None:
+    """A cloud tells its secrets at 169.254.169.254 to whoever asks; no gate stands there."""
+    with pytest.raises(IngestError) as caught:
+        Session(QUICK, allow_private_network=True).get(f"{scheme}://{host}/latest/meta-data/")
+    assert caught.value.reason == "address_refused"
+
+
+def test_plain_http_to_a_public_address_is_refused_even_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word opens the library's own network, and no way on which strangers listen."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(PermanentFailure, match="not an https address"):
+        Session(QUICK, allow_private_network=True).get("http://feed.example/")

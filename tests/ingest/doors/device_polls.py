@@ -45,10 +45,17 @@ class Polled:
         return [r.asked["day"] for r in self.receipts if "day" in r.asked]
 
 
-def poll_device(folder: Path, adapter: str, options: dict[str, Any], now: datetime) -> Polled:
-    """Poll once and read every receipt that the source ever brought."""
+def poll_device(
+    folder: Path, adapter: str, options: dict[str, Any], now: datetime, *, allow_private_network: bool = False
+) -> Polled:
+    """Poll once and read every receipt that the source ever brought. A private one gets the pipeline's own session."""
     source = Source(
-        source_id="door_device_moa", family="doors", adapter=adapter, description="A test.", options=options
+        source_id="door_device_moa",
+        family="doors",
+        adapter=adapter,
+        description="A test.",
+        allow_private_network=allow_private_network,
+        options=options,
     )
     library = Library.model_validate(
         {
@@ -69,7 +76,7 @@ def poll_device(folder: Path, adapter: str, options: dict[str, Any], now: dateti
     )
     configuration = Configuration(folder=folder, library=library, sources=(source,), partners=Partners(), figures=())
     home = Home(folder)
-    session = Session(Limits(backoff_seconds=0), allow_loopback=True)
+    session = None if allow_private_network else Session(Limits(backoff_seconds=0), allow_loopback=True)
     outcome = poll(home, configuration, source, now, session)
     reader, checked = adapter_for(source)
     rows: list[dict[str, Any]] = []

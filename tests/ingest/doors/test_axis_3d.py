@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +15,7 @@ import pytest
 from device_polls import ACCOUNT, PASSWORD, USER, assert_no_secret, poll_device
 from pydantic import ValidationError
 
+from ingest import http
 from ingest.doors.axis_3d import Axis3dOptions
 from sandbox.doors_devices import Devices
 
@@ -194,6 +196,22 @@ def test_a_wrong_password_stops_at_once_and_stands_nowhere(tmp_path: Path, monke
     assert [f.reason for f in polled.outcome.failures] == ["http_401"]
     assert polled.rows == []
     assert_no_secret(tmp_path, "not this one", PASSWORD)
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_a_camera_in_the_librarys_own_network_is_asked_when_its_source_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_allowed: bool
+) -> None:
+    """Cameras hang there, and speak plain http; loopback stands for that network here."""
+    networks = ("127.0.0.0/8",) if is_allowed else ("10.0.0.0/8",)
+    monkeypatch.setattr(http, "PRIVATE_NETWORKS", tuple(map(ipaddress.ip_network, networks)))
+    now = datetime(2025, 5, 22, 12, tzinfo=UTC)
+    with Devices(now, user=USER, password=PASSWORD) as devices:
+        options = {**ASKED, "url": devices.url, "reread_days": 0, "allow_loopback": False}
+        polled = poll_device(tmp_path, "axis_3d", options, now, allow_private_network=True)
+        assert bool(devices.asked) == is_allowed
+    assert [f.reason for f in polled.outcome.failures] == ([] if is_allowed else ["address_refused"])
+    assert len(polled.current) == (14 * 4 if is_allowed else 0)
 
 
 def test_a_row_from_another_day_than_asked_is_refused(tmp_path: Path) -> None:
