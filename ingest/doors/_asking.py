@@ -10,21 +10,21 @@ from __future__ import annotations
 import html
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote, quote_plus
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from ingest.access import Variable, address, secret
 from ingest.adapters import FetchContext, Options
 from ingest.catalogue import Arrival
-from ingest.config import expand, start_of
+from ingest.config import start_of
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure
 from ingest.http import Answer, redacted
 
@@ -39,9 +39,6 @@ _NO_ANSWER = frozenset({"unreachable", "too_slow", "busy"})
 # What one question can't cause: the others would be refused as well.
 STOPS = frozenset({"address_refused", "too_many_redirects", "http_401", "http_429", "token_lost"})
 _SHORTEST_SECRET = 6
-
-# The name of an environment variable: whoever writes the secret itself here is told so before it reaches a table.
-Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
 class AskOptions(Options):
@@ -79,25 +76,6 @@ class DeviceOptions(AskOptions):
     password_env: Variable | None = None
 
 
-def secret(variable: str) -> str:
-    """The value of an environment variable that holds a user name, password or key.
-
-    Raises:
-        ConfigurationError: it is not set, or holds signs that none has. Names the variable, never its value.
-    """
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        raise ConfigurationError(
-            f"the environment variable {variable} is not set.", next_action=f"Set {variable} and start again."
-        )
-    if not value.isprintable():
-        raise ConfigurationError(
-            f"the environment variable {variable} holds a line break or another unprintable sign.",
-            next_action=f"Copy the value into {variable} again, on one line.",
-        )
-    return value
-
-
 def account(options: DeviceOptions) -> tuple[str, str] | None:
     """User and password, or None where the source names none.
 
@@ -124,21 +102,6 @@ def without_secrets(body: bytes, secrets: Iterable[str]) -> bytes:
         for spelt in {plain, quote(plain, safe=""), quote_plus(plain), html.escape(plain), json.dumps(plain)[1:-1]}:
             body = body.replace(spelt.encode(), b"(removed)")
     return body
-
-
-def address(text: str) -> str:
-    """A configured address with its variables filled, without the last slash.
-
-    Raises:
-        ConfigurationError: a variable is not set, or puts a user name or a query into the address.
-    """
-    url = expand(text).rstrip("/")
-    if re.search(r"[@?#]", url):
-        raise ConfigurationError(
-            "the address, as the environment fills it, holds a user name or a query.",
-            next_action="Put the bare address there; secrets have variables of their own.",
-        )
-    return url
 
 
 def recent_days(now: datetime, zone: ZoneInfo, count: int) -> list[date]:

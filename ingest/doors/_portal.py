@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,9 +24,7 @@ from ingest.adapters import Adapter, FetchContext
 from ingest.catalogue import Arrival, Receipt
 from ingest.doors._asking import OUT_OF_REACH, STOPS, Access, Asker, AskOptions, Question, recent_days, window_of
 from ingest.doors._local_time import known_zone
-from ingest.doors._records import read_json
-from ingest.errors import PermanentFailure, TransientFailure, UnreadableBody
-from ingest.http import Session
+from ingest.errors import TransientFailure, UnreadableBody
 
 log = logging.getLogger("levende.ingest.doors")
 
@@ -55,37 +52,6 @@ class PortalOptions(AskOptions):
 def interval_field(default: int) -> Any:
     """The field for an interval in minutes that divides an hour."""
     return Field(default=default, ge=5, le=60, multiple_of=5)
-
-
-def token_of(session: Session, url: str, form: Mapping[str, str], variables: str) -> str:
-    """An access token for one poll.
-
-    Args:
-        variables: the names of the variables with the secrets, for the message.
-
-    Raises:
-        PermanentFailure: the vendor refuses, or its answer holds no token.
-        TransientFailure: the vendor is busy or can't be reached.
-    """
-    answer = session.post(url, data=form, max_bytes=256 * 1024)
-    if answer.status != 200:
-        raise PermanentFailure(
-            f"{answer.url} answered {answer.status} when asked for a token.",
-            reason=f"http_{answer.status}",
-            next_action=f"Check the values of {variables} with the vendor.",
-        )
-    try:
-        found = read_json(answer.body)
-    except UnreadableBody:
-        found = None
-    token = found.get("access_token") if isinstance(found, dict) else None
-    if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,8192}", token):
-        raise PermanentFailure(
-            f"{answer.url} answered without an access token.",
-            reason="no_token",
-            next_action=f"Check the address, and the values of {variables} with the vendor.",
-        )
-    return token
 
 
 class PortalAdapter(Adapter):

@@ -6,12 +6,11 @@ own module), and what devices post (`_messages`).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 from xml.etree.ElementTree import Element, ParseError  # types only; parsing is defusedxml's
 from zoneinfo import ZoneInfo
 
@@ -65,30 +64,6 @@ FAULTS = {
         "Ask the vendor what the code in vendor_status means.",
     ),
 }
-
-
-def read_json(body: bytes) -> Any:
-    """A JSON document.
-
-    Raises:
-        UnreadableBody: it is none, or holds what can't be stored as text.
-    """
-
-    def refuse(_: str) -> NoReturn:
-        raise ValueError("not a number")
-
-    if not body.strip():
-        raise UnreadableBody("the answer is empty.", reason="empty", next_action="The next poll asks again.")
-    try:
-        document = json.loads(body.decode("utf-8-sig"), parse_constant=refuse)
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is JSON, and no text
-    except (ValueError, RecursionError):
-        raise UnreadableBody(
-            "the answer is not JSON.",
-            reason="not_json",
-            next_action="See whether a log-in page or a proxy answers in the vendor's place; the next poll asks again.",
-        ) from None
-    return document
 
 
 def read_xml(body: bytes) -> Element:

@@ -13,11 +13,12 @@ from datetime import date, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from ingest.access import Variable, secret
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _text
-from ingest.doors._asking import Access, Question, Variable, secret
+from ingest.doors._asking import Access, Question
 from ingest.doors._keys import ONLY_LINE, name_key
 from ingest.doors._portal import PortalAdapter, PortalOptions, interval_field
 from ingest.doors._records import ABSENT, Reading, Record, Stamp, minutes_of, not_a_record, read_moment, read_xml

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from ingest.access import Variable, secret
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
@@ -72,7 +73,7 @@ class MilesightOptions(_asking.AskOptions):
     """
 
     application: str | None = None
-    key_env: _asking.Variable | None = None
+    key_env: Variable | None = None
     reread_days: int = Field(default=1, ge=0, le=30)
     devices: tuple[str, ...] = ()
 
@@ -111,7 +112,7 @@ class Milesight(Adapter):
         options: MilesightOptions = context.options
         if options.url is None or options.application is None or options.key_env is None:
             return
-        headers = {"Authorization": f"Bearer {_asking.secret(options.key_env)}", "Accept": "text/event-stream"}
+        headers = {"Authorization": f"Bearer {secret(options.key_env)}", "Accept": "text/event-stream"}
         asker = _asking.Asker(context, _asking.Access(headers=headers))
         today = context.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         for n in range(options.reread_days + 1):

@@ -19,10 +19,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from ingest.access import Variable, read_json, secret
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._asking import Access, Question, Variable, secret
+from ingest.doors._asking import Access, Question
 from ingest.doors._keys import name_key
 from ingest.doors._portal import PortalAdapter, PortalOptions
 from ingest.doors._records import (
@@ -31,7 +32,6 @@ from ingest.doors._records import (
     Record,
     minutes_of,
     no_data,
-    read_json,
     read_moment,
     read_xml,
     unknown_code,

@@ -16,22 +16,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from ingest.access import Variable, address, read_json, secret, token_of
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._asking import Access, Question, Variable, address, secret
-from ingest.doors._portal import PortalAdapter, PortalOptions, token_of
-from ingest.doors._records import (
-    Reading,
-    Record,
-    minutes_of,
-    no_data,
-    not_a_record,
-    read_json,
-    read_moment,
-    text_key,
-    vendor_code,
-)
+from ingest.doors._asking import Access, Question
+from ingest.doors._portal import PortalAdapter, PortalOptions
+from ingest.doors._records import Reading, Record, minutes_of, no_data, not_a_record, read_moment, text_key, vendor_code
 
 INTERVAL_MINUTES = 60
 

@@ -16,23 +16,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
+from ingest.access import Variable, address, read_json, secret, token_of
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source, start_of
-from ingest.doors._asking import Access, Question, Variable, address, secret
+from ingest.doors._asking import Access, Question
 from ingest.doors._keys import ONLY_LINE
-from ingest.doors._portal import PortalAdapter, PortalOptions, token_of
-from ingest.doors._records import (
-    Moment,
-    Reading,
-    Record,
-    no_data,
-    not_a_record,
-    read_json,
-    read_moment,
-    text_key,
-    vendor_code,
-)
+from ingest.doors._portal import PortalAdapter, PortalOptions
+from ingest.doors._records import Moment, Reading, Record, no_data, not_a_record, read_moment, text_key, vendor_code
 from ingest.errors import UnreadableBody
 
 GROUPINGS = {15: "minute(15)", 60: "hour(1)"}

@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from ingest.access import Variable, read_json, secret
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._asking import Access, Question, Variable, secret
+from ingest.doors._asking import Access, Question
 from ingest.doors._portal import PortalAdapter, PortalOptions, interval_field
 from ingest.doors._records import (
     Moment,
@@ -30,7 +31,6 @@ from ingest.doors._records import (
     minutes_of,
     no_data,
     not_a_record,
-    read_json,
     read_moment,
     text_key,
     vendor_code,

@@ -17,10 +17,10 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ingest.access import read_json
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors._portal import read_json
 from ingest.errors import UnreadableBody
 from ingest.events._web import SHAPE_ACTION, WebOptions, vendor_code
 from ingest.events.icalendar import _IANA, _TAG, MAX_UID, _joined, _public_page, _sha, _told, _Words, partners_in

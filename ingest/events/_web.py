@@ -22,10 +22,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from ingest.access import address, read_json
 from ingest.adapters import FetchContext, Options
 from ingest.catalogue import Arrival
 from ingest.config import start_of
-from ingest.doors._portal import address, read_json
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure, UnreadableBody
 from ingest.events.icalendar import _origin, _without_address, checked_patterns, known_zone
 from ingest.http import Answer

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ingest.access import Variable, secret, token_of
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.doors._portal import Variable, secret, token_of
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
 from ingest.events._claims import (
     Claim,

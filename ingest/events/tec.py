@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ingest.access import read_json
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.doors._portal import read_json
 from ingest.errors import IngestError, PermanentFailure, UnreadableBody
 from ingest.events._claims import (
     Claim,
