@@ -10,7 +10,8 @@ intervals as (
     select
         branch_id,
         local_date,
-        sum({{ minutes_between('opens_at', 'closes_at') }}) as open_minutes
+        sum({{ minutes_between('opens_at', 'closes_at') }}) as open_minutes,
+        sum(case when service = 'staffed' then {{ minutes_between('opens_at', 'closes_at') }} else 0 end) as staffed_minutes
     from {{ ref('int_library__open_intervals') }}
     group by branch_id, local_date
 
@@ -30,6 +31,8 @@ final as (
         day_rules.is_hours_known,
         case when day_rules.is_hours_known then cast(coalesce(intervals.open_minutes, 0) as double precision) end
             as open_minutes,
+        case when day_rules.is_hours_known then cast(coalesce(intervals.staffed_minutes, 0) as double precision) end
+            as staffed_minutes,
         cast({{ minutes_between(
             to_utc('cast(day_rules.local_date as timestamp)', 'settings.zone'),
             to_utc('cast(' ~ dbt.dateadd('day', 1, 'day_rules.local_date') ~ ' as timestamp)', 'settings.zone')

@@ -3,6 +3,8 @@ with told as (
 
     select * from {{ ref('int_figures__visits') }}
     union all
+    select * from {{ ref('int_figures__visits_by_service') }}
+    union all
     select * from {{ ref('int_figures__events') }}
     union all
     select * from {{ ref('int_figures__partners') }}
