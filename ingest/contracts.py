@@ -187,6 +187,22 @@ ATTENDANCE_REPORTS = Table(
         Column("on_site_count", INT, "People present in the room; null when not told, 0 when nobody came."),
         Column("online_count", INT, "People present online."),
         Column("method", TEXT, "counted, estimated or tickets."),
+        Column("adults_count", INT, "Adults among those in the room, where told apart; null when not told."),
+        Column("children_count", INT, "Children among those in the room, where told apart; null when not told."),
+        Column("reported_on", DATE, "Local date that the report itself gives for when it was made."),
+        *LINEAGE,
+    ),
+)
+
+EVENT_TOMBSTONES = Table(
+    "event_tombstones",
+    "events",
+    "One row per record that a source says it removed without saying again when it would have been held.",
+    ("series_id", "slot", "pointer"),
+    (
+        Column("series_id", TEXT, "The record removed, as in event_observations.", required=True),
+        Column("slot", TEXT, "The occurrence removed; null when the record goes with all its occurrences."),
+        Column("removed_at", INSTANT, "When the source says that it was removed, UTC; null when it does not say."),
         *LINEAGE,
     ),
 )
@@ -306,6 +322,7 @@ TABLES: dict[str, Table] = {
         DOOR_HEALTH,
         EVENT_OBSERVATIONS,
         ATTENDANCE_REPORTS,
+        EVENT_TOMBSTONES,
         SOCIAL_ACCOUNT_OBSERVATIONS,
         SOCIAL_POST_OBSERVATIONS,
         SOCIAL_METRIC_OBSERVATIONS,

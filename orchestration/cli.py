@@ -303,6 +303,20 @@ def ui(
         raise typer.Exit(supervisor.run())
 
 
+sheets = typer.Typer(help="Empty sheets for staff to fill in.", no_args_is_help=True)
+app.add_typer(sheets, name="sheet")
+
+
+@sheets.command("attendance")
+def attendance_sheet(file: Annotated[Path, typer.Argument(help="Where to write the .xlsx workbook.")]) -> None:
+    """Write the empty sheet for programme, partners and attendance (docs/attendance.md)."""
+    with told_errors():
+        from ingest.events.sheet_template import write_attendance_template
+
+        write_attendance_template(file)
+        out.print(f"wrote {escape(str(file))}")
+
+
 def add_plugins(to: typer.Typer, arguments: list[str]) -> None:
     """Sub-commands of other packages, found by entry point. Imported only when called by name; listed by it else."""
     called = next((word for word in arguments if not word.startswith("-")), None)

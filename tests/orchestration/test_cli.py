@@ -140,3 +140,12 @@ def test_a_run_publishes_and_prints_the_figures(fresh: Library) -> None:
     code, output = _levende("doctor")
     assert code == 0, output
     assert "files whole" in output
+
+
+def test_the_empty_attendance_sheet_is_written_once(tmp_path: Path) -> None:
+    """A second call must not write over what somebody has filled in."""
+    path = tmp_path / "program.xlsx"
+    assert _levende("sheet", "attendance", str(path))[0] == 0
+    assert path.read_bytes()[:2] == b"PK"
+    code, output = _levende("sheet", "attendance", str(path))
+    assert (code, "exists already" in output) == (1, True)
