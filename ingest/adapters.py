@@ -69,6 +69,8 @@ class FetchContext:
         now: the moment this poll counts as, aware; fetchers must not look at a clock.
         latest: the newest good receipt for an origin, for conditional requests and cursors.
         configuration: the library's description.
+        body: the bytes that a receipt brought, for sources whose last answer says where to go on; None where the
+            caller keeps none.
     """
 
     source: Source
@@ -77,6 +79,7 @@ class FetchContext:
     now: datetime
     latest: Callable[[str], Receipt | None]
     configuration: Configuration
+    body: Callable[[Receipt], bytes] | None = None
 
 
 class Adapter:

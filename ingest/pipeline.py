@@ -252,6 +252,7 @@ def poll(
             now=now,
             latest=lambda origin: home.catalogue.latest(source.source_id, origin=origin),
             configuration=configuration,
+            body=home.body,
         )
         for arrival in adapter.fetch(context):
             home.land(arrival)

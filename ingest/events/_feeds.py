@@ -82,7 +82,12 @@ def known_zone(name: str) -> str:
     return name
 
 
-def _no_secrets(value: str | None) -> str | None:
+def no_secrets(value: str | None) -> str | None:
+    """An address, proved to hold no user name. For use in a validator of options.
+
+    Raises:
+        ValueError: it holds one.
+    """
     if value is not None:
         parts = urlsplit(value)
         if "@" in parts.netloc:
@@ -132,7 +137,7 @@ class FeedOptions(ClaimOptions):
     url: str | None = None
     allow_loopback: bool = False
 
-    _url = field_validator("url")(_no_secrets)
+    _url = field_validator("url")(no_secrets)
 
 
 # -- moments --------------------------------------------------------------------------------------------------------

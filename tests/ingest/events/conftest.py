@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from feed_bench import KEY, NOW, PASSWORD, USER, Bench, programme, set_secrets
 from ical_bodies import Reading, calendar, read_body
 
+from ingest.config import load
 from ingest.events import icalendar
 from ingest.events._ical_child import Bounds, Expander
+from ingest.home import Home
+from sandbox.event_feeds import EventFeeds
 
 
 @pytest.fixture
@@ -29,3 +34,16 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with Expander(Bounds()) as shared:
         monkeypatch.setattr(icalendar, "Expander", lambda _bounds: contextlib.nullcontext(shared))
         yield
+
+
+@pytest.fixture
+def bench(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+    """Make a source behind running stand-ins."""
+    set_secrets(monkeypatch)
+    with EventFeeds(programme(), now=NOW, user=USER, password=PASSWORD, key=KEY) as feeds:
+
+        def made(adapter: str, **options: Any) -> Bench:
+            filled = {k: v.replace("{url}", feeds.url) if isinstance(v, str) else v for k, v in options.items()}
+            return Bench(feeds, Home(tmp_path), load(project / "config"), adapter, filled)
+
+        yield made

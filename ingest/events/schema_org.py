@@ -1,0 +1,622 @@
+"""schema.org events that pages carry as JSON-LD, from a list of pages, a listing page or a sitemap.
+
+What belongs here: finding the pages, cutting the JSON-LD out of them, and walking to the events inside. What does not:
+anything else on a page. A page is full of people; only its JSON-LD is landed, without the keys that tell of them.
+
+Pages are written by hand and by plug-ins: types as text or list, events in `@graph`, in lists, in lists keyed "0", "1";
+comments, trailing commas and line breaks inside words. Each script is read alone, so that a broken one costs itself.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+from urllib.parse import urljoin, urlsplit, urlunsplit
+from xml.etree.ElementTree import ParseError  # the type only; parsing is defusedxml's
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+from pydantic import Field, field_validator, model_validator
+
+from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.catalogue import Arrival, Receipt
+from ingest.config import Source, expand
+from ingest.errors import IngestError, PermanentFailure, TransientFailure, UnreadableBody
+from ingest.events import _feeds
+from ingest.events._feeds import Claim, ClaimOptions, Faulty
+from ingest.http import Answer, redacted
+
+MAX_SCRIPTS = 100
+MAX_NODES = 20_000
+FAILURES_IN_A_ROW = 5
+# What one page can't cause: the others would be refused as well.
+_STOPS = frozenset({"http_401", "http_403", "http_429", "address_refused"})
+
+# Keys through which a document leads to its events. `superEvent` is not one: it names the series from within.
+_PATHS = (
+    "@graph",
+    "itemListElement",
+    "item",
+    "mainEntity",
+    "mainEntityOfPage",
+    "event",
+    "events",
+    "subEvent",
+    "hasPart",
+)
+_STATUSES = {
+    "eventscheduled": ("scheduled", None),
+    "eventcancelled": ("cancelled", None),
+    "eventpostponed": ("postponed", None),
+    "eventrescheduled": ("scheduled", "rescheduled"),
+    "eventmovedonline": ("scheduled", "moved_online"),
+}
+_OTHER_TYPES = frozenset({"Festival", "Hackathon", "CourseInstance", "ExhibitionEvent", "ScheduledSession"})
+_SERIES_TYPES = frozenset({"EventSeries", "SessionSeries"})
+_COMMENT = re.compile(r"/\*.*?\*/|<!--|-->|<!\[CDATA\[|\]\]>", re.DOTALL)
+_LINE_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
+_TRAILING = re.compile(r",(\s*[\]}])")
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    **_feeds.FAULTS,
+    "broken_script": (
+        "a JSON-LD script of the page is no JSON, also without its comments and trailing commas.",
+        "Tell whoever keeps the page; its other scripts were read.",
+    ),
+    "no_json_ld": (
+        "the page holds no JSON-LD at all.",
+        "See whether the site was rebuilt; take the page out of the source's pages if it never had events.",
+    ),
+    "too_many_nodes": (
+        f"the page's JSON-LD has more than {MAX_NODES} parts; what comes after was not read.",
+        "See what the page holds; take it out of the source's pages if it is no programme.",
+    ),
+    "too_many_scripts": (
+        f"the page has more than {MAX_SCRIPTS} JSON-LD scripts; what comes after was not read.",
+        "See what the page holds; take it out of the source's pages if it is no programme.",
+    ),
+}
+
+
+class SchemaOrgOptions(ClaimOptions):
+    """What a source of this form may say.
+
+    Attributes:
+        pages: addresses of event pages.
+        listing: a page whose links lead to event pages.
+        sitemap: a sitemap, or an index of sitemaps, that lists them.
+        link_pattern: regular expression that an address from listing or sitemap must match somewhere.
+        max_pages: a poll asks no more pages; what is beyond makes it incomplete, and says so.
+        pause_seconds: rest between two pages.
+        slot_by_start: whether several dates of one event share an id or address; then its start is the slot.
+        own_names: names of the library itself; other organisations that organise with it are partners. Without, an
+            organiser is nobody's partner.
+        allow_loopback: whether http://127.0.0.1 may be asked; for stand-in servers.
+    """
+
+    pages: tuple[str, ...] = ()
+    listing: str | None = None
+    sitemap: str | None = None
+    link_pattern: str = "."
+    max_pages: int = Field(default=200, ge=1, le=5_000)
+    pause_seconds: float = Field(default=1, ge=0, le=60)
+    slot_by_start: bool = False
+    own_names: tuple[str, ...] = ()
+    allow_loopback: bool = False
+
+    @field_validator("pages", "listing", "sitemap")
+    @classmethod
+    def _no_user(cls, value: Any) -> Any:
+        for address in value if isinstance(value, tuple) else [value] if value else []:
+            if "@" in urlsplit(address).netloc:
+                raise ValueError("a user name in an address is a secret")
+        return value
+
+    @field_validator("link_pattern")
+    @classmethod
+    def _pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SchemaOrgOptions:
+        if sum(map(bool, (self.pages, self.listing, self.sitemap))) > 1:
+            raise ValueError("name the pages in one way only: pages, listing or sitemap")
+        return self
+
+
+@register
+class SchemaOrg(Adapter):
+    """One answer per page; one row per event on it."""
+
+    name: ClassVar[str] = "schema_org"
+    family: ClassVar[str] = "events"
+    version: ClassVar[int] = 1
+    tables: ClassVar[tuple[str, ...]] = ("event_observations",)
+    options: ClassVar[type[Options]] = SchemaOrgOptions
+    polls: ClassVar[bool] = True
+
+    def fetch(self, context: FetchContext) -> Iterator[Arrival]:
+        """Ask for every page, then land the list of them; only that last receipt says whether the poll was complete.
+
+        Raises:
+            ConfigurationError: a variable that an address names is not set.
+            PermanentFailure: listing or sitemap is gone or none, or pages are refused.
+            TransientFailure: pages still fail after the retries; the others were landed.
+        """
+        yield from _Poll(context).run()
+
+    def parse(self, body: bytes, receipt: Receipt, source: Source, options: SchemaOrgOptions) -> Parsed:
+        """One row per event in what was landed of a page, or in a dropped file: a web page, or JSON-LD itself.
+
+        Raises:
+            UnreadableBody: too large, empty, or neither HTML nor JSON.
+        """
+        page, scripts = _scripts_of(body, options.max_bytes)
+        if scripts is None:
+            return Parsed({"event_observations": []})
+        rejects: list[Reject] = []
+        nodes: list[tuple[str, dict[str, Any]]] = []
+        if not scripts:
+            rejects.append(_feeds.reject("(whole page)", "no_json_ld", FAULTS))
+        if len(scripts) > MAX_SCRIPTS:
+            rejects.append(_feeds.reject("script", "too_many_scripts", FAULTS))
+        for number, script in enumerate(scripts[:MAX_SCRIPTS], start=1):
+            where = f"script {number}"
+            try:
+                document = read_script(script) if isinstance(script, str) else script
+            except ValueError:
+                rejects.append(_feeds.reject(where, "broken_script", FAULTS))
+                continue
+            nodes += _events(document, where, rejects)
+        claims = list(_claims(nodes, page or receipt.origin, options, rejects))
+        return Parsed({"event_observations": _feeds.rows_of(source, _slotted(claims, options), rejects)}, rejects)
+
+
+# -- asking ---------------------------------------------------------------------------------------------------------
+
+
+class _Poll:
+    """One poll: the pages, and what went wrong with some of them."""
+
+    def __init__(self, context: FetchContext) -> None:
+        self.context = context
+        self.options: SchemaOrgOptions = context.options
+        self.failures: list[IngestError] = []
+        self.asked = 0
+
+    def run(self) -> Iterator[Arrival]:
+        options = self.options
+        if not (options.pages or options.listing or options.sitemap):
+            return
+        pages = self._pages()
+        is_cut = len(pages) > options.max_pages
+        in_a_row = 0
+        for page in pages[: options.max_pages]:
+            origin = redacted(page)
+            try:
+                arrival = self._page(page, origin)
+            except IngestError as failure:
+                if failure.reason in _STOPS:
+                    raise
+                yield _feeds.failed(self.context, origin, failure)
+                self.failures.append(failure)
+                in_a_row += 1
+                if in_a_row == FAILURES_IN_A_ROW:
+                    break
+                continue
+            in_a_row = 0
+            yield arrival
+        yield self._list(pages, is_complete=not is_cut and not self.failures)
+        if is_cut:
+            self.failures.append(
+                PermanentFailure(
+                    f"{len(pages)} pages are listed, and max_pages allows {options.max_pages}.",
+                    reason="too_many_pages",
+                    next_action="Narrow link_pattern, or raise max_pages in the source's options.",
+                )
+            )
+        if self.failures:
+            self._tell()
+
+    def _tell(self) -> None:
+        first = next((f for f in self.failures if not isinstance(f, TransientFailure)), self.failures[0])
+        kind = TransientFailure if isinstance(first, TransientFailure) else PermanentFailure
+        words = str(first.args[0]).removesuffix(first.next_action).strip()
+        raise kind(
+            f"{len(self.failures)} of the pages failed; one of them: {words}",
+            reason=first.reason,
+            next_action=first.next_action,
+        )
+
+    def _ask(self, url: str, origin: str, headers: Mapping[str, str] | None = None) -> Answer:
+        if self.asked and self.options.pause_seconds:
+            time.sleep(self.options.pause_seconds)
+        self.asked += 1
+        return _feeds.ask(self.context, url, origin, headers=headers)
+
+    def _page(self, page: str, origin: str) -> Arrival:
+        known = self.context.latest(origin)
+        headers = {"If-None-Match": known.etag} if known is not None and known.etag else {}
+        answer = self._ask(page, origin, headers)
+        common: dict[str, Any] = {"origin": origin, "http_status": answer.status, "is_complete": False}
+        if answer.status == 304 and known is not None:
+            return Arrival(self.context.source.source_id, "poll", self.context.now, status="not_modified", **common)
+        if answer.status != 200:
+            raise _feeds.refusal(origin, answer.status, "See whether the page was removed, or where it moved.")
+        return Arrival(
+            self.context.source.source_id,
+            "poll",
+            self.context.now,
+            page_bytes(origin, answer.body),
+            etag=answer.headers.get("ETag"),
+            media_type="application/json",
+            **common,
+        )
+
+    def _list(self, pages: Sequence[str], *, is_complete: bool) -> Arrival:
+        """The pages that were there: what is missing from it next time was taken down."""
+        return Arrival(
+            self.context.source.source_id,
+            "poll",
+            self.context.now,
+            _feeds.as_bytes({"pages": [redacted(page) for page in pages]}),
+            origin=f"{self.context.source.source_id} pages",
+            is_complete=is_complete,
+            media_type="application/json",
+        )
+
+    # finding the pages
+
+    def _pages(self) -> list[str]:
+        """The addresses to ask, each once, sorted: an order that changes must not look like another list.
+
+        Raises:
+            PermanentFailure: the listing or sitemap can't be read.
+        """
+        options = self.options
+        if options.pages:
+            return list(dict.fromkeys(expand(page) for page in options.pages))
+        source = expand(options.listing or options.sitemap or "")
+        found = self._links(source) if options.listing else self._sitemap(source, depth=0)
+        host = urlsplit(source).netloc
+        # The same host only: whoever edits the page must not choose which servers we ask.
+        ours = [urlunsplit(urlsplit(link)._replace(fragment="")) for link in found if _netloc(link) == host]
+        pages = {link for link in ours if re.search(options.link_pattern, link)}
+        if not pages:
+            raise PermanentFailure(
+                f"{redacted(source)} leads to no page that link_pattern matches.",
+                reason="no_pages",
+                next_action="Open it in a browser, and mend link_pattern in the source's options.",
+            )
+        return sorted(pages)
+
+    def _links(self, listing: str) -> list[str]:
+        from bs4 import BeautifulSoup
+        from bs4.filter import SoupStrainer
+
+        answer = self._good(listing)
+        soup = BeautifulSoup(answer.body, "html.parser", parse_only=SoupStrainer("a"))
+        links = []
+        for anchor in soup.find_all("a", href=True):
+            try:
+                links.append(urljoin(listing, str(anchor["href"]).strip()))
+            except ValueError:
+                continue
+        return links
+
+    def _sitemap(self, url: str, depth: int) -> list[str]:
+        answer = self._good(url)
+        try:
+            root = fromstring(answer.body, forbid_dtd=True)
+        except (DefusedXmlException, ParseError, ValueError, LookupError):
+            raise PermanentFailure(
+                f"{redacted(url)} is no sitemap.",
+                reason="not_a_sitemap",
+                next_action="Open it in a browser, and mend sitemap in the source's options.",
+            ) from None
+        links = [(e.text or "").strip() for e in root.iter() if str(e.tag).rsplit("}", 1)[-1] == "loc"]
+        if not str(root.tag).endswith("sitemapindex"):
+            return links
+        if depth > 0:
+            return []
+        host = urlsplit(url).netloc
+        return [page for link in links[:50] if _netloc(link) == host for page in self._sitemap(link, depth + 1)]
+
+    def _good(self, url: str) -> Answer:
+        origin = redacted(url)
+        answer = self._ask(url, origin)
+        if answer.status != 200:
+            raise _feeds.refusal(origin, answer.status)
+        return answer
+
+
+def _netloc(link: str) -> str:
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return ""
+    return parts.netloc if parts.scheme in ("http", "https") else ""
+
+
+# -- from a page to its scripts -------------------------------------------------------------------------------------
+
+
+def page_bytes(page: str, body: bytes) -> bytes:
+    """What is landed of a page: the contents of its JSON-LD scripts, without people.
+
+    A script that can be read is landed as what it says, without personal keys; one that can't as its text, without
+    mail addresses and phone numbers, so that a better reader may try again.
+    """
+    scripts: list[Any] = []
+    for text in html_scripts(body):
+        try:
+            scripts.append(_feeds.impersonal(read_script(text)))
+        except ValueError:
+            scripts.append(_feeds.without_contacts(text))
+    return _feeds.as_bytes({"page": page, "scripts": scripts})
+
+
+def html_scripts(body: bytes) -> list[str]:
+    """The contents of a page's JSON-LD scripts, whatever follows the type (`; charset=utf-8`).
+
+    Raises:
+        UnreadableBody: the page is no HTML.
+    """
+    from bs4 import BeautifulSoup  # here, because every start of the program would wait for it
+    from bs4.exceptions import ParserRejectedMarkup
+    from bs4.filter import SoupStrainer
+
+    try:
+        soup = BeautifulSoup(body, "html.parser", parse_only=SoupStrainer("script"))
+    except (ParserRejectedMarkup, LookupError, RecursionError):
+        raise UnreadableBody(
+            "the page is no HTML that can be read.",
+            reason="broken_html",
+            next_action="Open the page in a browser; tell whoever keeps it.",
+        ) from None
+    found = []
+    for tag in soup.find_all("script"):
+        kind = str(tag.get("type") or "").split(";")[0].strip().casefold()
+        if kind == "application/ld+json":
+            found.append("".join(str(part) for part in tag.contents))
+    return [text.encode("utf-8", "replace").decode() for text in found]
+
+
+def read_script(text: str) -> Any:
+    """A script's document; once more without CDATA, comments and trailing commas if it is none as it stands.
+
+    Raises:
+        ValueError: it is none either way.
+    """
+    try:
+        return _feeds.loads(text, strict=False)
+    except ValueError:
+        bare = _TRAILING.sub(r"\1", _LINE_COMMENT.sub("", _COMMENT.sub("", text)))
+        return _feeds.loads(bare.strip().rstrip(";"), strict=False)
+
+
+def _scripts_of(body: bytes, max_bytes: int) -> tuple[str, list[Any] | None]:
+    """The page's address and its scripts; None instead of scripts for a landed list of pages."""
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+        if len(body) > max_bytes:
+            _feeds.read_json(body, max_bytes)  # tells the size
+        return "", list(html_scripts(body))
+    document = _feeds.read_json(body, max_bytes)
+    if isinstance(document, dict) and set(document) == {"pages"} and isinstance(document["pages"], list):
+        return "", None
+    if isinstance(document, dict) and set(document) == {"page", "scripts"} and isinstance(document["scripts"], list):
+        return str(document["page"]), document["scripts"]
+    if not isinstance(document, (dict, list)):
+        raise UnreadableBody(
+            "the body is neither a web page nor JSON-LD.",
+            reason="wrong_shape",
+            next_action="See what was dropped, or what answers at the address.",
+        )
+    return "", [document]
+
+
+# -- from a script to its events ------------------------------------------------------------------------------------
+
+
+def types_of(node: Mapping[str, Any]) -> set[str]:
+    """A node's types, without the vocabulary's address or prefix."""
+    kind = node.get("@type", node.get("type"))
+    kinds = kind if isinstance(kind, list) else [kind]
+    return {k.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for k in kinds if isinstance(k, str)}
+
+
+def _is_event(node: Mapping[str, Any]) -> bool:
+    kinds = types_of(node)
+    return not kinds & _SERIES_TYPES and any(k.endswith("Event") or k in _OTHER_TYPES for k in kinds)
+
+
+def _events(document: Any, where: str, rejects: list[Reject]) -> list[tuple[str, dict[str, Any]]]:
+    """Every event of a document with its place, in the document's order. A part of a larger event stands for it."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    waiting: list[tuple[str, Any]] = [(f"{where} $", document)]
+    seen = 0
+    while waiting:
+        place, node = waiting.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            rejects.append(_feeds.reject(where, "too_many_nodes", FAULTS))
+            break
+        if isinstance(node, list):
+            waiting += [(f"{place}[{n}]", child) for n, child in reversed(list(enumerate(node)))]
+            continue
+        if not isinstance(node, dict):
+            continue
+        parts = node.get("subEvent")
+        parts = parts if isinstance(parts, list) else [parts]
+        has_dated_parts = any(isinstance(part, dict) and part.get("startDate") for part in parts)
+        if _is_event(node) and not has_dated_parts:
+            found.append((place, node))
+        for key in reversed(_PATHS):
+            child = node.get(key)
+            if isinstance(child, dict) and key == "itemListElement" and not child.get("@type"):
+                child = list(child.values())  # keyed "0", "1", … by what wrote it
+            if isinstance(child, (dict, list)):
+                waiting.append((f"{place}.{key}", child))
+    return found
+
+
+def _claims(
+    nodes: Sequence[tuple[str, dict[str, Any]]], page: str, options: SchemaOrgOptions, rejects: list[Reject]
+) -> Iterator[Claim]:
+    for place, node in nodes:
+        try:
+            yield _claim(place, node, page, options)
+        except Faulty as fault:
+            rejects.append(_feeds.reject(place, fault.reason, FAULTS))
+
+
+def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOptions) -> Claim:
+    start, end = first_text(node.get("startDate")), first_text(node.get("endDate"))
+    dates = _feeds.read_span(start, end, options.zone)
+    length = _feeds.read_duration(first_text(node.get("duration")))
+    if end is None and length is not None and dates.has_time:
+        dates = _feeds.span(
+            _feeds.Moment(dates.start_at, dates.start_on, True, dates.zone, _without_end(dates.flags)),
+            _feeds.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
+        )
+    page_of_event = first_text(node.get("url"))
+    own = first_text(node.get("@id")) or page_of_event or first_text(node.get("identifier"))
+    claim = Claim(place, "", dates)
+    series_id = _feeds.short_id(urljoin(page, own) if own and _is_relative(own, page) else own)
+    if series_id is None:
+        words = (page, start or "", str(first_text(node.get("name"))))
+        series_id = f"no-id-{_feeds.sha(chr(31).join(words))[:20]}"
+        claim.flags.append("no_id")
+    claim.series_id = series_id
+    claim.title = claim.say(first_text(node.get("name")))
+    claim.location = place_of(node.get("location"), claim)
+    claim.categories = claim.say_all(_texts(node.get("keywords")) + _texts(node.get("eventType")))
+    claim.partner_claims = claim.say_partners(
+        [*_organisations(node, options), *_feeds.partners_in(_unescaped(node.get("description")), options)]
+    )
+    claim.url = _feeds.public_page(page_of_event) or _feeds.public_page(page)
+    claim.status = status_of(node.get("eventStatus"), claim)
+    if node.get("previousStartDate") is not None and "rescheduled" not in claim.flags:
+        claim.flags.append("rescheduled")
+    if node.get("eventSchedule") is not None:
+        claim.flags.append("schedule_not_expanded")
+    claim.is_recurring = isinstance(node.get("superEvent"), (dict, str))
+    changed = _feeds.read_moment(first_text(node.get("dateModified")), "UTC")
+    claim.modified_at = changed.at if changed is not None and changed.has_time else None
+    return claim
+
+
+def _without_end(flags: Sequence[str]) -> tuple[str, ...]:
+    return tuple(flag for flag in flags if flag != "no_end")
+
+
+def _is_relative(text: str, page: str) -> bool:
+    return text.startswith(("#", "/", "?", "./")) and page.startswith("http")
+
+
+def _slotted(claims: list[Claim], options: SchemaOrgOptions) -> list[Claim]:
+    """Claims whose id is shared by several dates get their start as slot."""
+    starts: dict[str, set[Any]] = {}
+    for claim in claims:
+        starts.setdefault(claim.series_id, set()).add(claim.dates.start_at)
+    for claim in claims:
+        is_shared = len(starts[claim.series_id]) > 1
+        if options.slot_by_start or is_shared:
+            at = claim.dates.start_at
+            claim.slot = f"{at:%Y-%m-%dT%H:%M:%SZ}" if claim.dates.has_time else claim.dates.start_on.isoformat()
+            claim.is_recurring = claim.is_recurring or is_shared
+            if not options.slot_by_start:
+                claim.flags.append("shared_id")
+    return claims
+
+
+# -- schema.org's words, for OpenActive too -------------------------------------------------------------------------
+
+
+def first_text(value: Any) -> str | None:
+    """A text, or the first text of a list; the value of `{"@value": …}` and the id of `{"@id": …}`."""
+    if isinstance(value, list):
+        return next((text for item in value[:20] if (text := first_text(item)) is not None), None)
+    if isinstance(value, dict):
+        value = value.get("@value", value.get("@id", value.get("value")))
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None
+
+
+def status_of(value: Any, claim: Claim) -> str:
+    """The status behind `eventStatus`: an address with http or https, a bare word, or an object that holds one."""
+    if isinstance(value, dict):
+        value = value.get("@id") or value.get("name") or value.get("url")
+    text = first_text(value)
+    if text is None:
+        return "scheduled"
+    status, flag = _STATUSES.get(text.rsplit("/", 1)[-1].casefold(), ("scheduled", "unknown_status"))
+    if flag is not None:
+        claim.flags.append(flag)
+    return status
+
+
+def place_of(value: Any, claim: Claim) -> str | None:
+    """Where it is: names and addresses of places, `Online` for a virtual one, several joined by ` / `."""
+    places = value if isinstance(value, list) else [value]
+    return " / ".join(dict.fromkeys(text for p in places[:20] if (text := _one_place(p, claim)))) or None
+
+
+def _one_place(value: Any, claim: Claim) -> str | None:
+    if isinstance(value, str):
+        return claim.say(value)
+    if not isinstance(value, dict):
+        return None
+    if "VirtualLocation" in types_of(value):
+        return "Online"
+    address = value.get("address")
+    parts = [first_text(value.get("name"))]
+    if isinstance(address, dict):
+        parts += [first_text(address.get(key)) for key in ("streetAddress", "addressLocality")]
+    else:
+        parts.append(first_text(address))
+    told = [claim.say(part) for part in parts]
+    return ", ".join(dict.fromkeys(part for part in told if part)) or None
+
+
+def organisations_of(value: Any) -> list[str]:
+    """Names of what is typed as an organisation. What has no type may be a person, and is left."""
+    found = []
+    for item in (value if isinstance(value, list) else [value])[:50]:
+        if not isinstance(item, dict):
+            continue
+        kinds = types_of(item)
+        name = first_text(item.get("name"))
+        if name and "Person" not in kinds and any(k.endswith("Organization") or k in _ORGANISED for k in kinds):
+            found.append(html.unescape(name))
+    return found
+
+
+_ORGANISED = frozenset({"Library", "LocalBusiness", "Corporation", "NGO", "School", "Museum", "SportsClub"})
+_ROLES: tuple[Literal["organizer", "contributor"], ...] = ("organizer", "contributor")
+
+
+def _organisations(node: Mapping[str, Any], options: SchemaOrgOptions) -> list[str]:
+    if not options.own_names:
+        return []
+    own = {name.casefold() for name in options.own_names}
+    return [name for role in _ROLES for name in organisations_of(node.get(role)) if name.strip().casefold() not in own]
+
+
+def _texts(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [first_text(item) for item in value[:50]]
+    return value.split(",")[:50] if isinstance(value, str) else []
+
+
+def _unescaped(value: Any) -> str | None:
+    text = first_text(value)
+    return None if text is None else html.unescape(text)
