@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 
 from ingest.adapters import FetchContext, Options, Reject
 from ingest.catalogue import Arrival
-from ingest.config import Source
+from ingest.config import Source, start_of
 from ingest.errors import IngestError, PermanentFailure, TransientFailure, UnreadableBody
 from ingest.events.icalendar import (
     _LINK,
@@ -605,6 +605,17 @@ def shown(url: str) -> str:
     """An address as configured, for receipts: without query, with the names of its variables and not their values."""
     variable = re.match(r"\$\{[A-Z][A-Z0-9_]*\}", url)
     return (variable[0] + urlsplit(url[variable.end() :]).path if variable else redacted(url)).rstrip("/")
+
+
+def yet_to_come(context: FetchContext) -> tuple[datetime, datetime]:
+    """The window of a list that holds all that is to come and forgets the rest, aware.
+
+    From the local day of asking; to the second New Year ahead, since the list itself has no end. Whole days, so that an
+    unchanged list is one reading a day and not one a poll.
+    """
+    zone = ZoneInfo(context.options.zone)
+    today = context.now.astimezone(zone).date()
+    return start_of(today, zone), start_of(date(today.year + 2, 1, 1), zone)
 
 
 def refusal(origin: str, status: int, next_action: str = "") -> PermanentFailure:

@@ -95,7 +95,7 @@ class DplCms(Adapter):
         answer = _feeds.ask(context, expand(options.url).rstrip("/") + PATH, origin, params=params, auth=auth)
         if answer.status != 200:
             raise _feeds.refusal(origin, answer.status)
-        today = context.now.astimezone(zone).date()
+        first, end = _feeds.yet_to_come(context)
         body, count = _minimised(answer.body)
         yield Arrival(
             context.source.source_id,
@@ -104,8 +104,8 @@ class DplCms(Adapter):
             body,
             origin=origin,
             ask={"from_date": options.from_date.isoformat()} if options.from_date is not None else {},
-            window_start_at=start_of(max(today, options.from_date or today), zone),
-            window_end_at=start_of(date(today.year + 2, 1, 1), zone),
+            window_start_at=first if options.from_date is None else max(first, start_of(options.from_date, zone)),
+            window_end_at=end,
             # An empty list is what a broken view looks like, too; nothing may be withdrawn because of it.
             is_complete=None if count == 0 else count is not None,
             http_status=answer.status,

@@ -101,7 +101,7 @@ class GoogleCalendar(Adapter):
     def fetch(self, context: FetchContext) -> Iterator[Arrival]:
         """Ask for what changed since the last poll; for everything in the window the first time and after a 410.
 
-        Only the last page of a full answer is complete. A change is told without a window: it is no snapshot.
+        Only the last page of a full answer is complete, and has the window. A change is no snapshot and has none.
 
         Raises:
             ConfigurationError: a variable is not set.
@@ -237,7 +237,7 @@ class _Poll:
                 for master in masters:
                     yield from self._instances(master)
             yield self._arrival(
-                self.origin, {**about, "page": number}, document, answer, token is None, is_last and token is None
+                self.origin, {**about, "page": number}, document, answer, is_whole=is_last and token is None
             )
 
     def _instances(self, master: str) -> Iterator[Arrival]:
@@ -253,7 +253,7 @@ class _Poll:
         for number, (document, answer) in enumerate(self._pages(url, params, origin), start=1):
             about = {**self.about, "series": master, "page": number}
             # One series is never the calendar, however whole its own answer is.
-            yield self._arrival(origin, about, document, answer, True, False)
+            yield self._arrival(origin, about, document, answer, is_whole=False)
 
     def _window(self) -> dict[str, str]:
         return {"timeMin": self.start_at.isoformat(), "timeMax": self.end_at.isoformat()}
@@ -283,14 +283,9 @@ class _Poll:
         )
 
     def _arrival(
-        self,
-        origin: str,
-        about: Mapping[str, Any],
-        document: dict[str, Any],
-        answer: Answer,
-        has_window: bool,
-        done: bool,
+        self, origin: str, about: Mapping[str, Any], document: dict[str, Any], answer: Answer, *, is_whole: bool
     ) -> Arrival:
+        """One page. The window stands on the page that completes its answer: the others alone cover none of it."""
         return Arrival(
             self.context.source.source_id,
             "poll",
@@ -298,9 +293,9 @@ class _Poll:
             _feeds.as_bytes({**document, "items": [_minimised(item) for item in document["items"]]}),
             origin=origin,
             ask=about,
-            window_start_at=self.start_at if has_window else None,
-            window_end_at=self.end_at if has_window else None,
-            is_complete=done,
+            window_start_at=self.start_at if is_whole else None,
+            window_end_at=self.end_at if is_whole else None,
+            is_complete=is_whole,
             http_status=answer.status,
             media_type=answer.headers.get("Content-Type"),
         )

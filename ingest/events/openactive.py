@@ -105,6 +105,8 @@ class OpenActive(Adapter):
             document = _page(answer.body, options.max_bytes, origin)
             following = _next(document, url, first, origin)
             is_last = not document["items"] and _is_same(following, url)
+            # A whole reading tells of all that is to come; what is over the publisher may have taken out.
+            window = _feeds.yet_to_come(context) if is_last and is_whole else (None, None)
             yield Arrival(
                 context.source.source_id,
                 "poll",
@@ -112,6 +114,8 @@ class OpenActive(Adapter):
                 _minimised(document, options),
                 origin=origin,
                 ask={"page": _hidden(url, options.url)},
+                window_start_at=window[0],
+                window_end_at=window[1],
                 is_complete=is_last and is_whole,
                 http_status=answer.status,
                 media_type=answer.headers.get("Content-Type"),

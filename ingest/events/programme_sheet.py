@@ -437,8 +437,7 @@ class _Reader:
             if title is None:
                 raise _CellFault("missing_title", self._column("title"))
             claim = self._claim(number, series_id, _dates_of(start, end, self._column("end_date")), title)
-        starts_at = start.at if start is not None else None
-        report = self._report(number, starts_at)
+        report = self._report(number, start.at if start is not None else None)
         if claim is not None:
             if report is not None and claim.status == "cancelled" and (report.on_site or report.online):
                 claim.flags.append("attendance_despite_cancelled")
@@ -446,7 +445,9 @@ class _Reader:
             if self.result.rows.setdefault(series_id, row)["content_hash"] != row["content_hash"]:
                 raise _CellFault("duplicate_id", self._column("event_id"))
         if report is not None:
-            kept, _ = self.result.reports.setdefault(series_id, (report, self._report_row(number, series_id, report)))
+            kept, _ = self.result.reports.setdefault(
+                series_id, (report, self._report_row(number, series_id, report, start if claim is None else None))
+            )
             if kept != report:
                 raise _CellFault("duplicate_id", self._column("event_id"))
 
@@ -606,7 +607,9 @@ class _Reader:
             raise _CellFault("one_count_for_several", column)
         return _count_of(self._cell(number, column), column)
 
-    def _report_row(self, number: int, series_id: str, report: _Report) -> dict[str, Any]:
+    def _report_row(self, number: int, series_id: str, report: _Report, start: Moment | None) -> dict[str, Any]:
+        """A report's row. A sheet of numbers alone says when and where as well, should its id be nobody's."""
+        place = self._text(number, "venue") or self._branch(number) if start is not None else None
         return {
             "series_id": series_id,
             "slot": "",
@@ -617,6 +620,10 @@ class _Reader:
             "adults_count": report.adults,
             "children_count": report.children,
             "reported_on": report.reported_on,
+            "start_on": start.on if start is not None else None,
+            "start_at": start.at if start is not None and start.has_time else None,
+            "title": None,
+            "location": _feeds.without_contacts(place) or None if place is not None else None,
             "pointer": self.grid.pointer(number),
         }
 

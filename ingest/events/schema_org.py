@@ -89,6 +89,7 @@ class SchemaOrgOptions(ClaimOptions):
         listing: a page whose links lead to event pages.
         sitemap: a sitemap, or an index of sitemaps, that lists them.
         link_pattern: regular expression that an address from listing or sitemap must match somewhere.
+        is_full: whether pages, listing or sitemap hold everything that is to come. A listing's first page does not.
         max_pages: a poll asks no more pages; what is beyond makes it incomplete, and says so.
         pause_seconds: rest between two pages.
         slot_by_start: whether several dates of one event share an id or address; then its start is the slot.
@@ -101,6 +102,7 @@ class SchemaOrgOptions(ClaimOptions):
     listing: str | None = None
     sitemap: str | None = None
     link_pattern: str = "."
+    is_full: bool = False
     max_pages: int = Field(default=200, ge=1, le=5_000)
     pause_seconds: float = Field(default=1, ge=0, le=60)
     slot_by_start: bool = False
@@ -262,13 +264,17 @@ class _Poll:
 
     def _list(self, pages: Sequence[str], *, is_complete: bool) -> Arrival:
         """The pages that were there: what is missing from it next time was taken down."""
+        window = _feeds.yet_to_come(self.context) if is_complete and self.options.is_full else (None, None)
         return Arrival(
             self.context.source.source_id,
             "poll",
             self.context.now,
             _feeds.as_bytes({"pages": [redacted(page) for page in pages]}),
             origin=f"{self.context.source.source_id} pages",
-            is_complete=is_complete,
+            window_start_at=window[0],
+            window_end_at=window[1],
+            # Only the publisher's word makes a list whole; a page that failed makes it incomplete in any case.
+            is_complete=(True if self.options.is_full else None) if is_complete else False,
             media_type="application/json",
         )
 

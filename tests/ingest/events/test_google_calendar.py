@@ -129,6 +129,7 @@ def test_the_first_answer_is_the_whole_window(bench: Callable[..., Bench]) -> No
     calendar = bench("google_calendar", **OPTIONS)
     assert calendar.poll().failures == []
     assert [(r.is_complete, r.asked["page"]) for r in calendar.receipts] == [(False, 1), (True, 2)]
+    assert calendar.receipts[0].window_start_at is None
     assert calendar.receipts[-1].window_start_at == datetime(2025, 12, 31, 23, tzinfo=UTC)
     assert calendar.receipts[-1].window_end_at == datetime(2027, 1, 31, 23, tzinfo=UTC)
     assert len(calendar.newest()) == 5

@@ -143,7 +143,8 @@ def test_a_first_poll_reads_to_the_end_and_is_complete(bench: Callable[..., Benc
     feed.feeds.manners.empty_pages = 2
     assert feed.poll().failures == []
     assert [done for _, done in pages(feed)] == [False] * 4 + [False] * (len(feed.receipts) - 5) + [True]
-    assert feed.receipts[-1].window_start_at is None
+    assert feed.receipts[-2].window_start_at is None
+    assert feed.receipts[-1].window_start_at == datetime.fromisoformat("2026-03-01T00:00:00+01:00")
     assert len(feed.newest()) == 5
     quiz = feed.newest()["ScheduledSession/quiz", ""]
     assert (quiz["title"], quiz["partner_claims"]) == ("Quiz & kaffi", "Mållaget | Røde Kors")

@@ -105,6 +105,10 @@ def test_a_row_is_an_event_and_a_report_exactly() -> None:
             "adults_count": 20,
             "children_count": 11,
             "reported_on": date(2026, 3, 6),
+            "start_on": None,
+            "start_at": None,
+            "title": None,
+            "location": None,
             "pointer": "sheet 1, row 2",
         }
     ]
@@ -506,6 +510,12 @@ def test_a_sheet_of_numbers_alone_reports_on_the_programmes_events() -> None:
     assert found.rows == []
     assert [(r["series_id"], r["on_site_count"]) for r in found.reports] == [("2026-001", 31)]
     assert found.reasons == ["missing_id", "id_needs_date"]
+    (dated,) = sheet(["ID", "Dato", "Tid", "Filial", "Antall"], ["x1", "05.03.2026", "18:00", "Testby", 4]).reports
+    assert (dated["start_on"], dated["start_at"], dated["location"]) == (
+        date(2026, 3, 5),
+        utc("2026-03-05T17:00"),
+        "Testby",
+    )
 
 
 @pytest.mark.parametrize(

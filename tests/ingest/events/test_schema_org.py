@@ -271,7 +271,10 @@ def test_pages_are_found_and_only_the_whole_list_is_complete(bench: Callable[...
         site.options = {"pages": [f"{site.feeds.url}/pages/quiz"], "zone": "Europe/Oslo", "pause_seconds": 0}
     assert site.poll().failures == []
     count = 1 if how == "pages" else 5
-    assert [r.is_complete for r in site.receipts] == [False] * count + [True]
+    assert [(r.is_complete, r.window_start_at) for r in site.receipts] == [(False, None)] * count + [(None, None)]
+    site.poll(NOW + timedelta(hours=1), is_full=True)
+    assert site.receipts[-1].is_complete is True
+    assert site.receipts[-1].window_start_at == datetime(2026, 2, 28, 23, tzinfo=UTC)
     assert len(site.newest()) == count
     assert not any("elsewhere" in path for path, _ in site.feeds.asked)
     quiz = next(row for row in site.newest().values() if row["title"].startswith("Quiz"))
