@@ -348,6 +348,7 @@ def without_contacts(text: str) -> str:
 
 def looks_personal(text: str) -> bool:
     """Whether a text holds a way to reach somebody: a mail address or a phone number."""
+    text = text[: 4 * MAX_TEXT]
     return bool(_MAIL.search(text) or _PHONE.search(text) or re.fullmatch(r"\s*(?:\d[ .]?){8}\s*", text))
 
 

@@ -31,10 +31,13 @@ MAX_COLUMNS = 80
 MAX_MERGED = 50_000
 
 _OLE = b"\xd0\xcf\x11\xe0"
-_MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})[\"']")
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br=[\"']([0-9]{1,9})[\"']")
-_VALUE = re.compile(rb"<(?:\w+:)?(?:v|is)[ />]")
-_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+# Every repetition is bounded: a sheet may hold a million beginnings of a tag that never ends.
+_MERGE = re.compile(
+    rb"<(?:\w{1,20}:)?mergeCell\b[^<>]{0,200}?\bref=[\"']([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})[\"']"
+)
+_ROW = re.compile(rb"<(?:\w{1,20}:)?row\b[^<>]{0,300}?\br=[\"']([0-9]{1,9})[\"']")
+_VALUE = re.compile(rb"<(?:\w{1,20}:)?(?:v|is)[ />]")
+_FORMULA = re.compile(rb"<(?:\w{1,20}:)?f[ />]")
 
 
 @dataclass(frozen=True)

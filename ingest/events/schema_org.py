@@ -25,7 +25,7 @@ from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, regi
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand
 from ingest.errors import IngestError, PermanentFailure, TransientFailure, UnreadableBody
-from ingest.events import _feeds
+from ingest.events import _feeds, _pages
 from ingest.events._feeds import Claim, ClaimOptions, Faulty
 from ingest.http import Answer, redacted
 
@@ -56,8 +56,8 @@ _STATUSES = {
 }
 _OTHER_TYPES = frozenset({"Festival", "Hackathon", "CourseInstance", "ExhibitionEvent", "ScheduledSession"})
 _SERIES_TYPES = frozenset({"EventSeries", "SessionSeries"})
-_COMMENT = re.compile(r"/\*.*?\*/|<!--|-->|<!\[CDATA\[|\]\]>", re.DOTALL)
-_LINE_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
+_WRAPPING = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
+_LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*", re.MULTILINE)
 _TRAILING = re.compile(r",(\s*[\]}])")
 
 FAULTS: Mapping[str, tuple[str, str]] = {
@@ -304,15 +304,10 @@ class _Poll:
         return sorted(pages)
 
     def _links(self, listing: str) -> list[str]:
-        from bs4 import BeautifulSoup
-        from bs4.filter import SoupStrainer
-
-        answer = self._good(listing)
-        soup = BeautifulSoup(answer.body, "html.parser", parse_only=SoupStrainer("a"))
         links = []
-        for anchor in soup.find_all("a", href=True):
+        for link in _pages.links(self._good(listing).body):
             try:
-                links.append(urljoin(listing, str(anchor["href"]).strip()))
+                links.append(urljoin(listing, link))
             except ValueError:
                 continue
         return links
@@ -361,38 +356,12 @@ def page_bytes(page: str, body: bytes) -> bytes:
     mail addresses and phone numbers, so that a better reader may try again.
     """
     scripts: list[Any] = []
-    for text in html_scripts(body):
+    for text in _pages.json_ld(body):
         try:
             scripts.append(_feeds.impersonal(read_script(text)))
         except ValueError:
             scripts.append(_feeds.without_contacts(text))
     return _feeds.as_bytes({"page": page, "scripts": scripts})
-
-
-def html_scripts(body: bytes) -> list[str]:
-    """The contents of a page's JSON-LD scripts, whatever follows the type (`; charset=utf-8`).
-
-    Raises:
-        UnreadableBody: the page is no HTML.
-    """
-    from bs4 import BeautifulSoup  # here, because every start of the program would wait for it
-    from bs4.exceptions import ParserRejectedMarkup
-    from bs4.filter import SoupStrainer
-
-    try:
-        soup = BeautifulSoup(body, "html.parser", parse_only=SoupStrainer("script"))
-    except (ParserRejectedMarkup, LookupError, RecursionError):
-        raise UnreadableBody(
-            "the page is no HTML that can be read.",
-            reason="broken_html",
-            next_action="Open the page in a browser; tell whoever keeps it.",
-        ) from None
-    found = []
-    for tag in soup.find_all("script"):
-        kind = str(tag.get("type") or "").split(";")[0].strip().casefold()
-        if kind == "application/ld+json":
-            found.append("".join(str(part) for part in tag.contents))
-    return [text.encode("utf-8", "replace").decode() for text in found]
 
 
 def read_script(text: str) -> Any:
@@ -404,8 +373,18 @@ def read_script(text: str) -> Any:
     try:
         return _feeds.loads(text, strict=False)
     except ValueError:
-        bare = _TRAILING.sub(r"\1", _LINE_COMMENT.sub("", _COMMENT.sub("", text)))
+        bare = _TRAILING.sub(r"\1", _LINE_COMMENT.sub("", _WRAPPING.sub("", _without_comments(text))))
         return _feeds.loads(bare.strip().rstrip(";"), strict=False)
+
+
+def _without_comments(text: str) -> str:
+    """A script without `/* … */`. Searched by hand: a pattern would look for each missing end to the script's end."""
+    parts = []
+    place = 0
+    while (start := text.find("/*", place)) >= 0 and (end := text.find("*/", start + 2)) >= 0:
+        parts.append(text[place:start])
+        place = end + 2
+    return "".join([*parts, text[place:]])
 
 
 def _scripts_of(body: bytes, max_bytes: int) -> tuple[str, list[Any] | None]:
@@ -413,7 +392,7 @@ def _scripts_of(body: bytes, max_bytes: int) -> tuple[str, list[Any] | None]:
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         if len(body) > max_bytes:
             _feeds.read_json(body, max_bytes)  # tells the size
-        return "", list(html_scripts(body))
+        return "", list[Any](_pages.json_ld(body))
     document = _feeds.read_json(body, max_bytes)
     if isinstance(document, dict) and set(document) == {"pages"} and isinstance(document["pages"], list):
         return "", None

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import process_time as time_of_process
 from typing import Any
 
 import pytest
@@ -619,6 +620,16 @@ def test_far_cells_and_long_sheets_are_bounded_and_told() -> None:
     link = b'</sheetData><hyperlinks><hyperlink ref="A1:XFD1048576" location="x"/></hyperlinks>'
     found = read_body("programme_sheet", _replace(body, SHEET, rb"</sheetData>", link))
     assert (len(found.rows), found.reasons) == (1, [])
+
+
+@pytest.mark.parametrize("piece", [b"<mergeCell ", b"<row ", b"<a:a:"])
+def test_beginnings_of_tags_that_never_end_are_read_in_time(piece: bytes) -> None:
+    """Seven megabytes of them inside a comment are whole XML, and a pattern without bounds would need days."""
+    inside = b"</sheetData><!--" + piece * (7_000_000 // len(piece)) + b"-->"
+    started = time_of_process()
+    found = read_body("programme_sheet", _replace(workbook(HEAD, EVENT), SHEET, rb"</sheetData>", inside))
+    assert (len(found.rows), found.rejects) == (1, [])
+    assert time_of_process() - started < 20
 
 
 def test_the_template_is_read_by_the_reader_it_is_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from feed_bench import NOW, Bench
 from feed_reading import Reading, read_body, utc
 
+from ingest.events._pages import links
 from ingest.events.schema_org import page_bytes
 
 EVENT: dict[str, Any] = {
@@ -328,3 +330,43 @@ def test_a_listing_that_leads_nowhere_is_told(bench: Callable[..., Bench]) -> No
     """A rebuilt site with other addresses would otherwise be a quiet year."""
     site = bench("schema_org", **{**OPTIONS, "link_pattern": "/kalender/"})
     assert [f.reason for f in site.poll().failures] == ["no_pages"]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a ",
+        "<!--",
+        "</",
+        "<![",
+        "<script",
+        "<script ",
+        "<script>",
+        "<script type=",
+        "&#1",
+        "<a href='",
+        "/*",
+        ",\n",
+        "\n",
+    ],
+)
+def test_hostile_pages_are_read_in_time(piece: str) -> None:
+    """The HTML parser alone needs hours for a megabyte of `<a <a <a`; whoever edits a page must not stop the night."""
+    started = time.process_time()
+    body = (piece * (2_000_000 // len(piece))).encode()
+    page_bytes("https://bib.example.org/", body)
+    links(body)
+    script = f'<script type="application/ld+json">{body.decode()}</script>'.encode()
+    page_bytes("https://bib.example.org/", script)
+    read_body("schema_org", script, zone="Europe/Oslo")
+    assert time.process_time() - started < 20
+
+
+def test_scripts_in_comments_and_in_scripts_are_none() -> None:
+    """What the browser does not see was not published."""
+    hidden = page(EVENT).replace(b"<script", b"<!-- <script").replace(b"</script>", b"</script> -->")
+    assert read_body("schema_org", hidden, zone="Europe/Oslo").reasons == ["no_json_ld"]
+    nested = b"<script>var a = '<script type=\"application/ld+json\">{}';</script>" + page(EVENT)
+    assert len(read_body("schema_org", nested, zone="Europe/Oslo").rows) == 1
+    latin = page({**EVENT, "name": "Bl\u00e5b\u00e6r"}).decode().encode("cp1252")
+    assert read_body("schema_org", latin, zone="Europe/Oslo").column("title") == ["Bl\u00e5b\u00e6r"]
