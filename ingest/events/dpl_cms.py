@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import model_validator
 
+from ingest.access import secret
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand, start_of
-from ingest.doors._portal import secret
 from ingest.events import _feeds
 from ingest.events._feeds import Claim, FeedOptions, Moment, Span, Variable
 

@@ -20,10 +20,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from ingest.access import secret, token_of
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand, start_of
-from ingest.doors._portal import secret, token_of
 from ingest.errors import IngestError, PermanentFailure, TransientFailure
 from ingest.events import _feeds
 from ingest.events._feeds import Claim, ClaimOptions, Faulty, Variable, no_secrets

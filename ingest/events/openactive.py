@@ -21,10 +21,10 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from pydantic import Field
 
+from ingest.access import secret
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand
-from ingest.doors._portal import secret
 from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.events import _feeds
 from ingest.events._feeds import Claim, Faulty, FeedOptions, Variable
