@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -71,6 +72,9 @@ class FetchContext:
         configuration: the library's description.
         body: the bytes that a receipt brought, for sources whose last answer says where to go on; None where the
             caller keeps none.
+        receipts: the catalogue's receipts, by the filters of `Catalogue.receipts`: what was asked before, so that a
+            fetcher needs no memory of its own. Of any source: some limits are shared.
+        pause: waits for so many seconds; a test's clock does not.
     """
 
     source: Source
@@ -80,6 +84,8 @@ class FetchContext:
     latest: Callable[[str], Receipt | None]
     configuration: Configuration
     body: Callable[[Receipt], bytes] | None = None
+    receipts: Callable[..., list[Receipt]] = lambda **_filters: []
+    pause: Callable[[float], None] = time.sleep
 
 
 class Adapter:

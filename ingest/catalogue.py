@@ -285,11 +285,27 @@ class Catalogue:
         row = con.execute(sa.select(_receipts).where(_receipts.c.receipt_id == number)).one()
         return _receipt(row)
 
-    def receipts(self, *, after: int = 0, source_id: str | None = None) -> list[Receipt]:
-        """All receipts with a number above `after`, in commit order."""
+    def receipts(
+        self,
+        *,
+        after: int = 0,
+        source_id: str | None = None,
+        origin: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+    ) -> list[Receipt]:
+        """All receipts with a number above `after`, in commit order.
+
+        Args:
+            source_id, origin, status: only receipts with this value.
+            since: only those received at this aware moment or later.
+        """
         query = sa.select(_receipts).where(_receipts.c.receipt_id > after).order_by(_receipts.c.receipt_id)
-        if source_id is not None:
-            query = query.where(_receipts.c.source_id == source_id)
+        for column, wanted in (("source_id", source_id), ("origin", origin), ("status", status)):
+            if wanted is not None:
+                query = query.where(_receipts.c[column] == wanted)
+        if since is not None:
+            query = query.where(_receipts.c.received_at >= to_text(since))
         return self._patiently(lambda: self._rows(query))
 
     def _rows(self, query: sa.Select[Any]) -> list[Receipt]:

@@ -231,9 +231,18 @@ def sweep(home: Home, configuration: Configuration, source: Source, now: datetim
 
 
 def poll(
-    home: Home, configuration: Configuration, source: Source, now: datetime, session: Session | None = None
+    home: Home,
+    configuration: Configuration,
+    source: Source,
+    now: datetime,
+    session: Session | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """Ask a source, landing every answer as it comes. A failure becomes a receipt of status `failed`."""
+    """Ask a source, landing every answer as it comes. A failure becomes a receipt of status `failed`.
+
+    Args:
+        pause: how a fetcher waits, in seconds.
+    """
     outcome = Outcome(source.source_id)
     try:
         adapter, options = adapter_for(source)
@@ -253,6 +262,8 @@ def poll(
             latest=lambda origin: home.catalogue.latest(source.source_id, origin=origin),
             configuration=configuration,
             body=home.body,
+            receipts=home.catalogue.receipts,
+            pause=pause,
         )
         for arrival in adapter.fetch(context):
             home.land(arrival)

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 
 from ingest.config import Configuration
+from sandbox.graph_account import AccountInsights
 from sandbox.graph_api import Account, GraphApi, Post
 
 USERNAME = "simulertbibliotek"
@@ -53,7 +54,10 @@ class Profile:
 
     def api(self, token: str, now: datetime) -> GraphApi:
         """The Graph API over this profile; set its `now` to let time pass."""
-        return GraphApi(self.account, self.posts, self.followers_at, token=token, now=now, grown=settled_share)
+        insights = AccountInsights(self.followers_at)
+        return GraphApi(
+            self.account, self.posts, self.followers_at, token=token, now=now, grown=settled_share, insights=insights
+        )
 
 
 def metric_at(post: Post, metric: str, moment: datetime) -> int:

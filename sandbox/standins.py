@@ -70,8 +70,8 @@ class StandIns:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, target: str, headers: dict[str, str]) -> Response:
-        """What a GET of a path with query is answered."""
+    def answer(self, target: str, headers: dict[str, str], form: str = "") -> Response:
+        """What a GET of a path with query, or a POST of a form to it, is answered."""
         parts = urlsplit(target)
         if parts.path == CALENDAR_PATH:
             given = next((v for k, v in headers.items() if k.casefold() == "if-none-match"), "")
@@ -79,8 +79,8 @@ class StandIns:
                 return Response(304, {"ETag": self._etag}, b"")
             return Response(200, {"ETag": self._etag, "Content-Type": "text/calendar; charset=utf-8"}, self._calendar)
         if parts.path.startswith(f"{GRAPH_PATH}/") and self._graph is not None:
-            query = parse_qs(parts.query, keep_blank_values=True)
-            return self._graph.handle(parts.path.removeprefix(GRAPH_PATH), query, headers)
+            query = parse_qs(form or parts.query, keep_blank_values=True)
+            return self._graph.serve(parts.path.removeprefix(GRAPH_PATH), query, headers)
         return Response(404, {"Content-Type": "text/plain"}, b"Not here. Ask for /programme.ics or /graph/...\n")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -91,7 +91,13 @@ class StandIns:
             wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
 
             def do_GET(self) -> None:
-                response = stand_ins.answer(self.path, dict(self.headers.items()))
+                self._reply(stand_ins.answer(self.path, dict(self.headers.items())))
+
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                self._reply(stand_ins.answer(self.path, dict(self.headers.items()), form))
+
+            def _reply(self, response: Response) -> None:
                 self.send_response(response.status)
                 for name, value in response.headers.items():
                     self.send_header(name, value)

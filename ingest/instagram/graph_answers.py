@@ -1,7 +1,7 @@
-"""Reading what the Graph API says: scrubbing, refusals, usage headers, and rows.
+"""Reading what the Graph API says: rows of the lake, from a landed answer and from what was asked.
 
-What belongs here: pure functions of an answer's bytes, its headers and what was asked. What does not: asking
-(`graph_api.py`) and Meta's tables of facts (`graph_reference.py`).
+What belongs here: pure functions of an answer and its receipt. What does not: asking (`graph_api.py`), the manners of
+the API (`graph_protocol.py`) and Meta's tables of facts (`graph_reference.py`).
 
 Unknown is not zero: an empty list, an absent metric and a withheld count are null with a status.
 """
@@ -9,260 +9,34 @@ Unknown is not zero: an empty list, an absent metric and a withheld count are nu
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NoReturn
-from urllib.parse import quote, quote_plus
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
 from ingest.instagram.captions import hashtags
-from ingest.instagram.graph_reference import NOT_APPLICABLE
+from ingest.instagram.graph_protocol import REMOVED as REMOVED
+from ingest.instagram.graph_protocol import Refusal as Refusal
+from ingest.instagram.graph_protocol import Usage as Usage
+from ingest.instagram.graph_protocol import as_bytes as as_bytes
+from ingest.instagram.graph_protocol import cursor_after as cursor_after
+from ingest.instagram.graph_protocol import has_next as has_next
+from ingest.instagram.graph_protocol import moment_of, refusal_of
+from ingest.instagram.graph_protocol import read_json as read_json
+from ingest.instagram.graph_protocol import scrubbed as scrubbed
+from ingest.instagram.graph_protocol import usage_of as usage_of
+from ingest.instagram.graph_reference import MIN_FOLLOWERS, NOT_APPLICABLE
+from ingest.instagram.graph_windows import DAY_ZONE, days, ended_at, pacific_day
 
-# --- scrubbing -------------------------------------------------------------------------------------------------------
-
-# Signed and changing at every call, or telling of a person: not asked for, and taken out should they come anyway.
-_UNWANTED = frozenset(
-    {"media_url", "thumbnail_url", "profile_picture_url", "biography", "owner", "comments", "children"}
-)
-_IN_ADDRESS = re.compile(r"\b(?:access_token|appsecret_proof|input_token|client_secret)=[^&\s\"'<>]*&?")
-_TOKEN_SHAPE = re.compile(r"\b(?:EAA|IGA|IGQ)[A-Za-z0-9_-]{20,}")
-REMOVED = "(removed)"
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def read_json(body: bytes) -> dict[str, Any]:
-    """An answer as an object.
-
-    Raises:
-        UnreadableBody: it is no JSON object.
-    """
-    try:
-        document = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise UnreadableBody(
-            "the answer is not a JSON object.", next_action="See whether a proxy or firewall answers in Meta's place."
-        )
-    return document
-
-
-def scrubbed(value: Any, secrets: Sequence[str]) -> Any:
-    """An answer without secrets and without what is not ours to keep.
-
-    Args:
-        secrets: literal values that must not survive, wherever they stand. Meta quotes a malformed token in its error
-            text and puts the good one into `paging.next`.
-    """
-    if isinstance(value, dict):
-        return {scrubbed(k, secrets): scrubbed(v, secrets) for k, v in value.items() if k not in _UNWANTED}
-    if isinstance(value, list):
-        return [scrubbed(v, secrets) for v in value]
-    if isinstance(value, str):
-        text = _IN_ADDRESS.sub("", value)
-        for secret in secrets:
-            for spelling in {secret, quote(secret, safe=""), quote_plus(secret)}:
-                text = text.replace(spelling, REMOVED)
-        return _TOKEN_SHAPE.sub(REMOVED, text)
-    return value
-
-
-def as_bytes(document: Mapping[str, Any]) -> bytes:
-    """JSON in one spelling. Pure ASCII, so that half an emoji in a caption can't break the landing."""
-    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-
-
-# --- usage headers ---------------------------------------------------------------------------------------------------
-
-_MEASURES = ("call_count", "total_time", "total_cputime")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """How much of the hour's allowance is spent.
-
-    Attributes:
-        percent: the highest of all measures that concern us; 100 is throttled.
-        regain_minutes: the wait that Meta estimates, in minutes; 0 when it names none.
-    """
-
-    percent: float = 0.0
-    regain_minutes: float = 0.0
-
-
-def usage_of(headers: Mapping[str, str]) -> Usage:
-    """The allowance as the headers tell it; absent or malformed headers say nothing.
-
-    `X-Business-Use-Case-Usage` is a list nested under each business id, `X-App-Usage` is flat.
-    """
-    spent, wait = [0.0], [0.0]
-    flat = _header_json(headers, "X-App-Usage")
-    spent += _numbers(flat, _MEASURES)
-    for entries in _header_json(headers, "X-Business-Use-Case-Usage").values():
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict) and entry.get("type") == "instagram":
-                spent += _numbers(entry, _MEASURES)
-                wait += _numbers(entry, ("estimated_time_to_regain_access",))
-    return Usage(max(spent), max(wait))
-
-
-def _header_json(headers: Mapping[str, str], name: str) -> dict[str, Any]:
-    text = next((v for k, v in headers.items() if k.casefold() == name.casefold()), "")
-    try:
-        value = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _numbers(entry: Mapping[str, Any], names: Sequence[str]) -> list[float]:
-    values = (entry.get(name) for name in names)
-    return [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-
-
-# --- refusals --------------------------------------------------------------------------------------------------------
-
-Kind = Literal[
-    "token",
-    "permission",
-    "limit",
-    "busy",
-    "blocked",
-    "proof",
-    "capability",
-    "suppressed",
-    "before_conversion",
-    "unreachable",
-    "unknown",
-]
-
-_LIMITS = frozenset({4, 17, 32, 341, 613, 80002})
-_NAMED_METRIC = re.compile(r"\bthe (\w+) metric\b", re.IGNORECASE)
-_NUMBERED_METRIC = re.compile(r"\bmetric\[(\d+)\] must be one of\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An error answer, by Meta's table of codes.
-
-    Attributes:
-        kind: what follows from it.
-        code, subcode, trace: what Meta's support asks for.
-        metrics: for `capability` and `suppressed`, the asked metrics of which it is certain; empty when the answer
-            speaks of a whole list without naming one.
-    """
-
-    kind: Kind
-    code: int
-    subcode: int
-    trace: str
-    metrics: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Numbers only: the vendor's own words may quote the token, and they come in the reader's language."""
-        sub = f" ({self.subcode})" if self.subcode else ""
-        return f"code {self.code}{sub}, fbtrace_id {self.trace or 'none'}"
-
-
-def refusal_of(document: Mapping[str, Any], asked: Sequence[str] = ()) -> Refusal | None:
-    """What an answer refuses, or None when it is no error. Codes decide; words only where a code has two meanings.
-
-    Args:
-        asked: the metrics that were asked for, in the order asked.
-    """
-    error = document.get("error")
-    if error is None:
-        return None
-    error = error if isinstance(error, dict) else {}
-    code, subcode = _whole(error.get("code")), _whole(error.get("error_subcode"))
-    message = str(error.get("message", ""))
-    kind = _kind(code, subcode, message, is_transient=error.get("is_transient") is True)
-    metrics: tuple[str, ...] = ()
-    if kind in ("capability", "suppressed"):
-        metrics = _certain(message, asked)
-    trace = re.sub(r"[^\w-]", "", str(error.get("fbtrace_id", "")))[:64]
-    return Refusal(kind, code, subcode, trace, metrics)
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def _kind(code: int, subcode: int, message: str, *, is_transient: bool) -> Kind:
-    words = message.casefold()
-    kind: Kind = "unknown"
-    if code in (102, 190):
-        kind = "token"
-    elif code in _LIMITS:
-        kind = "limit"
-    elif code == 368:
-        kind = "blocked"
-    elif "before business account conversion" in words or (code, subcode) == (100, 2108006):
-        kind = "before_conversion"
-    elif code == 10 and "not enough viewers" in words:
-        kind = "suppressed"
-    elif code in (3, 10) or 200 <= code <= 299:
-        kind = "permission"
-    elif (code, subcode) == (100, 33):
-        kind = "unreachable"
-    elif code == 100 and "appsecret_proof" in words:
-        kind = "proof"
-    elif code == 100 and (_NAMED_METRIC.search(message) or _NUMBERED_METRIC.search(message)):
-        kind = "capability"
-    elif code in (1, 2) or is_transient:
-        kind = "busy"
-    return kind
-
-
-def _certain(message: str, asked: Sequence[str]) -> tuple[str, ...]:
-    """The asked metrics that an error text surely speaks of. A list of allowed names in it names nobody."""
-    if len(asked) == 1:
-        return tuple(asked)
-    named = [m.casefold() for m in _NAMED_METRIC.findall(message)]
-    places = {int(n) for n in _NUMBERED_METRIC.findall(message)}
-    return tuple(m for i, m in enumerate(asked) if m.casefold() in named or i in places)
-
-
-# --- rows ------------------------------------------------------------------------------------------------------------
-
-_STAMP = "%Y-%m-%dT%H:%M:%S%z"
-_PACIFIC = ZoneInfo("America/Los_Angeles")
-_PERIOD_DAYS = {"day": 1, "week": 7, "days_28": 28}
+# online_followers is told by day under the name of lifetime.
+_PERIOD_DAYS = {"day": 1, "week": 7, "days_28": 28, "lifetime": 1}
+# The platform withholds counts under 5 and writes -1 for some of them.
+_WITHHELD = -1
 _MAX_COUNT = 2**63 - 1
-
-
-def moment_of(text: Any) -> datetime:
-    """Meta's `2026-07-02T07:00:00+0000` as an aware moment.
-
-    Raises:
-        ValueError: it is no such text.
-    """
-    if not isinstance(text, str):
-        raise ValueError("not a time stamp")
-    return datetime.strptime(text, _STAMP).astimezone(UTC)
-
-
-def has_next(document: Mapping[str, Any]) -> bool:
-    """Whether a listing goes on. A page may be empty and still go on; only the absence of `next` ends it."""
-    paging = document.get("paging")
-    return isinstance(paging, dict) and bool(paging.get("next"))
-
-
-def cursor_after(document: Mapping[str, Any]) -> str | None:
-    """The cursor of the next page. `paging.next` itself is never followed: it carries the token."""
-    cursors = (document.get("paging") or {}).get("cursors") if has_next(document) else None
-    after = cursors.get("after") if isinstance(cursors, dict) else None
-    return after if isinstance(after, str) and after else None
 
 
 def rows_of(document: Mapping[str, Any], receipt: Receipt) -> Parsed:
@@ -275,6 +49,8 @@ def rows_of(document: Mapping[str, Any], receipt: Receipt) -> Parsed:
     reader = {
         "account": _account,
         "media": _media,
+        "stories": _stories,
+        "insights": _many_insights,
         "media_insights": _insights,
         "account_insights": _insights,
     }.get(str(ask.get("endpoint")))
@@ -351,6 +127,7 @@ def _data(document: Mapping[str, Any]) -> list[Any]:
 def _media(document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receipt, parsed: Parsed) -> None:
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
+    is_story = ask["endpoint"] == "stories"
     for i, record in enumerate(_data(document)):
         pointer = f"$.data[{i}]"
         if not isinstance(record, dict) or (post_id := _identity(record.get("id"))) is None:
@@ -389,7 +166,9 @@ def _media(document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receip
                 "shortcode": _text(record.get("shortcode")),
                 "posted_at": naive_utc(posted_at),
                 "media_type": _text(record.get("media_type")),
-                "product_type": _text(record.get("media_product_type")),
+                "product_type": "STORY" if is_story else _text(record.get("media_product_type")),
+                "presence": "listed",
+                "children_count": _children(record),
                 "hashtags": " ".join(hashtags(caption)),
                 "like_count": _count(record, "like_count", pointer, parsed),
                 "comments_count": _count(record, "comments_count", pointer, parsed),
@@ -398,6 +177,81 @@ def _media(document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receip
             }
         )
     parsed.rows["social_post_observations"] = rows
+
+
+def _children(record: Mapping[str, Any]) -> int | None:
+    """How many pictures an album has; they are no posts and have no insights."""
+    children = record.get("children")
+    data = children.get("data") if isinstance(children, dict) else None
+    return len(data) if isinstance(data, list) else None
+
+
+def _stories(document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Receipt, parsed: Parsed) -> None:
+    """Stories that can be seen, and those that are over without having been asked about: a gap, and no zero."""
+    _media(document, ask, receipt, parsed)
+    parsed.rows["social_metric_observations"] = [
+        {
+            "account_id": ask["account_id"],
+            "subject_kind": "post",
+            "subject_id": story["media_id"],
+            "metric": metric,
+            "period": "lifetime",
+            "breakdown": "",
+            "value": None,
+            "value_status": "not_collected",
+            "api_version": ask.get("api_version"),
+            "observed_at": naive_utc(receipt.received_at),
+            "pointer": f"(not asked in time: {story['media_id']})",
+        }
+        for story in ask.get("missed", ())
+        for metric in ("reach", "views")
+    ]
+
+
+def _many_insights(document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Receipt, parsed: Parsed) -> None:
+    """The answers of a batch, each by its own question; one that can't be read costs only itself."""
+    answers, members = document.get("answers"), ask.get("members", ())
+    if not isinstance(answers, list) or len(answers) != len(members):
+        raise UnreadableBody("the batch has not one answer per question.", next_action="See the landed answer.")
+    metrics: list[dict[str, Any]] = []
+    posts: list[dict[str, Any]] = []
+    for i, (answer, member) in enumerate(zip(answers, members, strict=True)):
+        part = Parsed({})
+        where = f"$.answers[{i}]"
+        own = receipt
+        if "since" in member:
+            start = datetime.fromtimestamp(member["since"], UTC)
+            # The call includes its last second; the row's window ends where the next one starts.
+            own = replace(
+                receipt, window_start_at=start, window_end_at=datetime.fromtimestamp(member["until"] + 1, UTC)
+            )
+        try:
+            _insights(answer, {**ask, **member}, own, part)
+        except UnreadableBody as error:
+            part.rejects.append(
+                Reject("$", error.reason, str(error.args[0]), error.next_action or "See the landed answer.")
+            )
+        rows: Any = part.rows.get("social_metric_observations", ())
+        metrics += [{**row, "pointer": row["pointer"].replace("$", where, 1)} for row in rows]
+        parsed.rejects += [replace(r, pointer=r.pointer.replace("$", where, 1)) for r in part.rejects]
+        if member.get("closed"):
+            posts.append(_gone(ask, member, where))
+    parsed.rows["social_metric_observations"] = metrics
+    parsed.rows["social_post_observations"] = posts
+
+
+def _gone(ask: Mapping[str, Any], member: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+    """The end of a post: refused as not existing on several quiet days. What was told of it before stays as it is."""
+    return {
+        "account_id": ask["account_id"],
+        "post_id": member["media_id"],
+        "posted_at": naive_utc(moment_of(member["posted_at"])),
+        "media_type": member.get("media_type"),
+        "product_type": member.get("product_type"),
+        "presence": "gone",
+        "content_hash": hashlib.sha256(as_bytes({"gone": member["media_id"]})).hexdigest(),
+        "pointer": pointer,
+    }
 
 
 def _content_hash(record: Mapping[str, Any], post_id: str, posted_at: datetime, caption: str | None) -> str:
@@ -423,21 +277,28 @@ def _insights(document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Rece
         "api_version": ask.get("api_version"),
         "observed_at": naive_utc(receipt.received_at),
     }
+    period = _period(ask)
     # Media metrics have no window whatever is asked; account metrics without a date of their own have the one asked.
-    period = str(ask.get("period", "day")) if is_account else "lifetime"
     window = (receipt.window_start_at, receipt.window_end_at) if is_account else (None, None)
+    # With a breakdown the account's totals are told by another call; here they would be told twice.
+    is_parts_only = is_account and bool(ask.get("breakdown"))
+    # A metric that should have parts and told none is named by the dimensions asked for.
+    untold = str(ask["breakdown"]) if is_parts_only else ""
 
     def row(metric: str, status: str, pointer: str, value: float | None = None, **more: Any) -> dict[str, Any]:
         start, end = more.get("window", window)
         if (str(ask.get("product_type")), metric) in NOT_APPLICABLE:
             status, value = "not_applicable", None
+        elif status == "missing" and _is_too_small(metric, ask):
+            status = "suppressed"
         return {
             **subject,
             "metric": metric.lower(),
             "period": more.get("period", period),
-            "breakdown": more.get("breakdown", ""),
+            "breakdown": more.get("breakdown", untold),
             "window_start_at": naive_utc(start) if start else None,
             "window_end_at": naive_utc(end) if end else None,
+            "day_zone": DAY_ZONE if start else None,
             "value": value,
             "value_status": status,
             "pointer": pointer,
@@ -465,24 +326,59 @@ def _insights(document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Rece
         about = asked if refusal.kind == "before_conversion" else refusal.metrics
         rows += [row(m, status[refusal.kind], "$.error") for m in about]
     else:
-        data = _data(document)
-        for i, entry in enumerate(data):
+        told_metrics: set[str] = set()
+        is_by_day = ask.get("call") == "days" and receipt.window_start_at is not None
+        for i, entry in enumerate(_data(document)):
             pointer = f"$.data[{i}]"
             if not isinstance(entry, dict) or _text(entry.get("name")) is None:
                 parsed.rejects.append(
                     Reject(pointer, "no_metric_name", "the entry names no metric.", "See the landed answer.")
                 )
                 continue
-            told = _values(entry, pointer, is_account, parsed)
-            rows += [
-                row(entry["name"], "missing" if value is None else "measured", where, value, **more)
-                for where, value, more in told
-            ]
-            if not told and entry["name"] not in asked:
+            for where, value, more in _values(entry, pointer, ask, parsed):
+                if is_parts_only and not more.get("breakdown"):
+                    continue
+                withheld = value == _WITHHELD and _may_be_withheld(entry["name"], ask)
+                status_of = "suppressed" if withheld else "missing" if value is None else "measured"
+                rows.append(row(entry["name"], status_of, where, None if withheld else value, **more))
+                told_metrics.add(entry["name"].lower())
+            if entry["name"].lower() not in told_metrics and entry["name"] not in asked:
                 rows.append(row(entry["name"], "missing", pointer))
-        answered = {r["metric"] for r in rows}
-        rows += [row(m, "missing", "$.data") for m in asked if m.lower() not in answered]
+        rows += [row(m, "missing", "$.data") for m in asked if m.lower() not in told_metrics and not is_by_day]
+        if is_by_day:
+            rows += _untold_days(row, asked, {(r["metric"], r["window_start_at"]) for r in rows}, receipt)
     parsed.rows["social_metric_observations"] = _once(rows, parsed)
+
+
+def _untold_days(
+    row: Callable[..., dict[str, Any]], asked: Sequence[str], told: set[tuple[str, Any]], receipt: Receipt
+) -> Iterator[dict[str, Any]]:
+    """A row for each day that a series was asked for and did not tell: Meta's newest days may come late."""
+    start, end = receipt.window_start_at, receipt.window_end_at
+    if start is None or end is None:
+        return
+    for day in days(pacific_day(start), pacific_day(end - timedelta(seconds=1))):
+        for metric in asked:
+            if (metric.lower(), naive_utc(day.start)) not in told:
+                yield row(metric, "missing", "$.data", window=(day.start, day.end))
+
+
+def _period(ask: Mapping[str, Any]) -> str:
+    """The period of values that don't name one: a window of several days must not read as one day's."""
+    if ask["endpoint"] != "account_insights":
+        return "lifetime"
+    return "window" if ask.get("call") == "window" else str(ask.get("timeframe") or ask.get("period", "day"))
+
+
+def _is_too_small(metric: str, ask: Mapping[str, Any]) -> bool:
+    """Whether the account has fewer followers than the platform tells this metric of: then silence is no gap."""
+    count = ask.get("followers_count")
+    return isinstance(count, int) and count < MIN_FOLLOWERS.get(metric, 0)
+
+
+def _may_be_withheld(metric: str, ask: Mapping[str, Any]) -> bool:
+    """Whether -1 stands for a count that is too small to be told. Elsewhere a metric may really fall by one."""
+    return str(ask.get("product_type")) == "STORY" or metric.endswith("_demographics")
 
 
 def _once(rows: list[dict[str, Any]], parsed: Parsed) -> list[dict[str, Any]]:
@@ -505,12 +401,14 @@ def _once(rows: list[dict[str, Any]], parsed: Parsed) -> list[dict[str, Any]]:
 
 
 def _values(
-    entry: Mapping[str, Any], pointer: str, is_account: bool, parsed: Parsed
+    entry: Mapping[str, Any], pointer: str, ask: Mapping[str, Any], parsed: Parsed
 ) -> list[tuple[str, float | None, dict[str, Any]]]:
     """All values of one metric entry: pointer, number or None, and what differs from the ask."""
     found: list[tuple[str, float | None, dict[str, Any]]] = []
     period = _text(entry.get("period"))
-    more: dict[str, Any] = {"period": period} if period and is_account else {}
+    is_account = ask["endpoint"] == "account_insights"
+    is_own_word = ask.get("call") == "window" or bool(ask.get("timeframe"))
+    more: dict[str, Any] = {"period": period} if period and is_account and not is_own_word else {}
     for i, value in enumerate(_list(entry.get("values"))):
         where = f"{pointer}.values[{i}]"
         if not isinstance(value, dict):
@@ -530,13 +428,28 @@ def _values(
                     )
                 )
                 continue
-        found += _number(value.get("value"), where, {**more, **window}, parsed)
+        told = value.get("value")
+        if isinstance(told, dict):
+            found += _hours(told, where, {**more, **window}, parsed)
+        else:
+            found += _number(told, where, {**more, **window}, parsed)
     total = entry.get("total_value")
     if isinstance(total, dict):
         if not found:
             found += _number(total.get("value"), f"{pointer}.total_value", more, parsed) if "value" in total else []
         found += _parts(total, pointer, more, parsed)
     return found
+
+
+def _hours(
+    told: Mapping[str, Any], where: str, more: dict[str, Any], parsed: Parsed
+) -> Iterator[tuple[str, float | None, dict[str, Any]]]:
+    """A map by hour, as online_followers has it. An empty one is a day of which nothing is known."""
+    if not told:
+        yield where, None, more
+    for hour, value in sorted(told.items()):
+        name = f"hour={hour:0>2}" if hour.isdecimal() else f"hour={hour}"
+        yield from _number(value, f"{where}.value[{hour}]", {**more, "breakdown": name}, parsed)
 
 
 def _parts(
@@ -584,8 +497,7 @@ def _window(end_time: Any, period: str | None) -> tuple[datetime, datetime]:
     Raises:
         ValueError: the stamp is malformed, does not stand at a Pacific midnight, or the period is unknown.
     """
-    end = moment_of(end_time).astimezone(_PACIFIC)
-    if (end.hour, end.minute, end.second) != (0, 0, 0) or period not in _PERIOD_DAYS:
-        raise ValueError("not a Pacific midnight")
-    # Wall-clock arithmetic on purpose: the day before midnight is a calendar day, not 24 hours.
-    return (end - timedelta(days=_PERIOD_DAYS[period])).astimezone(UTC), end.astimezone(UTC)
+    if period not in _PERIOD_DAYS:
+        raise ValueError("unknown period")
+    found = ended_at(moment_of(end_time), _PERIOD_DAYS[period])
+    return found.start, found.end

@@ -2,8 +2,12 @@
 -- matched with the posts that other sources name, they would count twice, so they stay out.
 with observations as (
 
+    -- the row that tells of a post's end holds nothing else of it: what was told before stays
     select * from {{ ref('stg_instagram__posts') }}
-    where parent_post_id is null and post_id not like 'at:%'
+    where
+        parent_post_id is null
+        and post_id not like 'at:%'
+        and coalesce(presence, 'listed') != 'gone'
 
 ),
 

@@ -8,6 +8,7 @@ select
     breakdown,
     window_start_at,
     window_end_at,
+    day_zone,
     value,
     value_status,
     api_version,

@@ -7,6 +7,8 @@ select
     media_type,
     product_type,
     hashtags,
+    presence,
+    children_count,
     like_count,
     comments_count,
     content_hash,

@@ -61,14 +61,19 @@ class Wire:
         self.api = api
         self.calls: list[tuple[str, dict[str, list[str]]]] = []
         self.instead: Callable[[str, Query], Response | None] = lambda _path, _query: None
+        api.route = self.handle
 
     def handle(self, path: str, query: dict[str, list[str]], headers: Mapping[str, str]) -> Response:
         self.calls.append((path, query))
         return self.instead(path, query) or self.api.handle(path, query, headers)
 
     def asked_metrics(self) -> list[list[str]]:
-        """The metric lists of all insights calls so far, in order."""
-        return [query["metric"][0].split(",") for path, query in self.calls if path.endswith("/insights")]
+        """The metric lists of all calls for posts' insights so far, in order."""
+        return [
+            query["metric"][0].split(",")
+            for path, query in self.calls
+            if path.endswith("/insights") and ACCOUNT_ID not in path
+        ]
 
 
 class Bench:
@@ -83,7 +88,11 @@ class Bench:
             "allow_loopback": True,
             "account_id": ACCOUNT_ID,
             "token_env": "GRAPH_TOKEN",
+            # Tests that are about them turn them on.
+            "stories": False,
+            "account_insights": False,
         }
+        self.pauses: list[float] = []
 
     @property
     def configuration(self) -> Configuration:
@@ -116,7 +125,7 @@ class Bench:
         self.wire.api.now = now
         configuration = self.configuration
         session = Session(Limits(tries=2, backoff_seconds=0), allow_loopback=True)
-        return poll(self.home, configuration, configuration.sources[0], now, session)
+        return poll(self.home, configuration, configuration.sources[0], now, session, self.pauses.append)
 
     def read(self) -> Outcome:
         return read_pending(self.home, self.configuration)["instagram_bench"]
@@ -156,8 +165,13 @@ def bench(api: GraphApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            response = wire.handle(parts.path, parse_qs(parts.query), dict(self.headers.items()))
+            self._reply(urlsplit(self.path).query)
+
+        def do_POST(self) -> None:
+            self._reply(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+
+        def _reply(self, told: str) -> None:
+            response = api.serve(urlsplit(self.path).path, parse_qs(told), dict(self.headers.items()))
             self.send_response(response.status)
             for name, value in response.headers.items():
                 self.send_header(name, value)

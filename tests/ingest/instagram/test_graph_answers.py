@@ -259,7 +259,7 @@ def test_bytes_that_are_no_answer_are_refused_as_a_whole(body: bytes) -> None:
         read_json(body)
 
 
-@pytest.mark.parametrize("ask", [{}, {"endpoint": "stories"}])
+@pytest.mark.parametrize("ask", [{}, {"endpoint": "tagged_posts"}])
 def test_an_answer_without_its_question_is_refused(ask: dict[str, Any]) -> None:
     """An empty list means nothing when nobody knows which metrics were asked for."""
     with pytest.raises(UnreadableBody):
@@ -358,7 +358,7 @@ def entry(kind: str, **numbers: int) -> dict[str, Any]:
             },
             Usage(100, 18),
         ),
-        ({"X-App-Usage": '{"call_count":40,"total_time":31,"total_cputime":12}'}, Usage(40, 0)),
+        ({"X-App-Usage": '{"call_count":40,"total_time":31,"total_cputime":12}'}, Usage(40, 0, 40)),
         ({"X-Business-Use-Case-Usage": '{"call_count":97}'}, Usage(0, 0)),
         ({"X-Business-Use-Case-Usage": "not json"}, Usage(0, 0)),
         ({}, Usage(0, 0)),
@@ -374,7 +374,7 @@ def test_usage_is_the_highest_of_all_measures_under_all_ids(headers: dict[str, s
 
 def test_every_capability_says_once_where_it_was_told() -> None:
     """Two entries for one metric on one kind of post would contradict each other in silence."""
-    keys = [(c.metric, c.product_type, c.media_type) for c in graph_reference.CAPABILITIES]
+    keys = [(c.metric, c.product_type, c.media_type, c.call, c.breakdown) for c in graph_reference.CAPABILITIES]
     assert len(keys) == len(set(keys))
     assert {c.source for c in graph_reference.CAPABILITIES} <= {"docs", "live", "learned"}
     assert "follows" not in graph_reference.metrics_for("v25.0", "FEED", "VIDEO")
