@@ -17,8 +17,15 @@ from ingest import config, pipeline
 from ingest.adapters import adapter_for
 from ingest.config import Configuration
 from ingest.contracts import FAMILIES
+from ingest.errors import IngestError, TransientFailure
 from ingest.home import Home
+from ingest.http import Limits, Session
+from ingest.instagram import graph_reference, tokens
+from ingest.instagram.graph_options import GraphOptions
+from orchestration.clock import clock
 
+# A look must not wait for a vendor that is down.
+PROBE_LIMITS = Limits(connect_seconds=5, read_seconds=10, tries=1)
 LOW_DISK_BYTES = 2 * 1024**3
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
@@ -76,6 +83,7 @@ def examine(home: Home, ports: dict[str, int]) -> Iterator[Sign]:
         yield Sign("configuration", "fail", str(error))
     else:
         yield from _variables(configuration)
+        looks.append(("instagram", lambda _home: _instagram(configuration)))
         looks.insert(2, ("pending", lambda home: _pending(home, configuration)))
     looks.append(("tools", _tools))
     for name, look in looks:
@@ -97,6 +105,31 @@ def _variables(configuration: Configuration) -> Iterator[Sign]:
         if missing:
             names = ", ".join(missing)
             yield Sign(f"source {source.source_id}", "warn", f"{names} not set; set it, or the source can't be asked.")
+
+
+def _instagram(configuration: Configuration) -> Iterator[Sign]:
+    """How long the pinned API version and the token of each Graph API source live, and what the token opens."""
+    for source in configuration.enabled("instagram"):
+        options = adapter_for(source)[1]
+        if not isinstance(options, GraphOptions):
+            continue
+        name = f"source {source.source_id}"
+        version = graph_reference.version_state(options.api_version, clock().date())
+        level = {"ok": "ok", "ended": "fail"}.get(version.state, "warn")
+        yield Sign(name, level, f"{version.message} {version.next_action}".strip())
+        if not os.environ.get(options.token_env):
+            continue  # told already, and nothing can be asked
+        try:
+            session = Session(PROBE_LIMITS, allow_loopback=options.allow_loopback)
+            token = tokens.probe(source, session, clock())
+        except TransientFailure as failure:
+            yield Sign(name, "warn", f"Meta could not be asked about the token: {failure}")
+            token = tokens.token_state(source, clock())
+        except IngestError as failure:
+            yield Sign(name, "fail", str(failure))
+            continue
+        level = "fail" if token.state in ("expired", "invalid", "no_permission") else "warn" if token.is_alarm else "ok"
+        yield Sign(name, level, f"{token.message} {token.next_action}".strip())
 
 
 def _disk(home: Home) -> Iterator[Sign]:

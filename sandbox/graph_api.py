@@ -261,7 +261,8 @@ class GraphApi:
             self._calls = [moment for moment in self._calls if now - timedelta(hours=1) < moment <= now] + [now]
             spent = len(self._calls)
         try:
-            if self.tokens is not None and (told := self.tokens.answer(path, query, now)) is not None:
+            given = {**query, "access_token": [_bearer(headers)]} if _bearer(headers) else query
+            if self.tokens is not None and (told := self.tokens.answer(path, given, now)) is not None:
                 return _json(200, told, {})
             if spent > self.app_hourly_calls:
                 raise Refused(400, 4, "(#4) Application request limit reached", kind="OAuthException")
@@ -326,8 +327,7 @@ class GraphApi:
         return self._insights(post, path, query, now) if edge == "insights" else self._post(post, fields, now)
 
     def _check_token(self, query: Mapping[str, list[str]], headers: Mapping[str, str]) -> str:
-        bearer = next((v for k, v in headers.items() if k.casefold() == "authorization"), "")
-        given = bearer.removeprefix("Bearer ") if bearer else query.get("access_token", [""])[0]
+        given = _bearer(headers) or query.get("access_token", [""])[0]
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             # Meta does quote a malformed token in its text; whoever stores this answer must take it out.
             raise Refused(
@@ -484,6 +484,10 @@ class GraphApi:
                 "breakdowns": [{"dimension_keys": [dimension], "results": results}],
             }
         return told
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    return next((v for k, v in headers.items() if k.casefold() == "authorization"), "").removeprefix("Bearer ")
 
 
 def _json(status: int, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

@@ -29,6 +29,7 @@ from ingest.instagram.graph_protocol import as_bytes, cursor_after, has_next, mo
 from ingest.instagram.graph_receipts import Receipts
 from ingest.instagram.graph_schedule import Post
 from ingest.instagram.graph_troubles import Troubles, failure_of
+from ingest.instagram.tokens import token_state
 
 ACCOUNT_FIELDS = ("id", "username", "followers_count", "follows_count", "media_count")
 # No address of a picture (signed, new at every call), no permalink (its form varies; the shortcode joins).
@@ -100,6 +101,9 @@ class _Poll:
         Raises:
             PermanentFailure, TransientFailure: what stopped it, or what it met on its way and went around.
         """
+        token = token_state(self.receipts.context.source, self.now)
+        if token.state in ("expiring", "expired"):
+            self.troubles.tell_once(f"{token.message} {token.next_action}")
         self.receipts.check_wait()
         self.insights.remember()
         try:
@@ -129,7 +133,7 @@ class _Poll:
             plan = AccountPlan(self.options, self.now, known.asked if known is not None else {})
             is_ended = yield from self.insights.answers(plan.calls(followers if isinstance(followers, int) else None))
             told = plan.told
-        if is_ended:
+        if is_ended and not self.troubles.may_pass:
             yield self.receipts.done("account", **told)
 
     def _stories(self) -> Iterator[Arrival]:
@@ -141,7 +145,8 @@ class _Poll:
             yield from self._listed("stories", STORY_FIELDS, stories, missed=missed)
         except IngestError as failure:
             self.troubles.go_on_after(failure)
-        yield from self.insights.due(stories, graph_schedule.STORY_AGES, graph_schedule.STORY_LIFE)
+        due = self.insights.due(stories, graph_schedule.STORY_AGES, graph_schedule.STORY_LIFE)
+        yield from self.insights.about(due)
 
     def _posts(self) -> Iterator[Arrival]:
         posts: list[Post] = []
@@ -151,12 +156,12 @@ class _Poll:
         except IngestError as failure:
             is_whole = False
             self.troubles.go_on_after(failure)
+        due = self.insights.due(posts, graph_schedule.ages(self.options.insight_ages_days, self.max_age), self.max_age)
         if is_whole:
             listed = [p.post_id for p in posts]
-            posts += graph_schedule.vanished(self.insights.seen, listed, self.now, self.max_age)
-        ages = graph_schedule.ages(self.options.insight_ages_days, self.max_age)
-        is_ended = yield from self.insights.due(posts, ages, self.max_age)
-        if is_whole and is_ended:
+            due += graph_schedule.vanished(self.insights.seen, listed, self.now, self.max_age)
+        is_ended = yield from self.insights.about(due)
+        if is_whole and is_ended and not self.troubles.may_pass:
             yield self.receipts.done("media")
 
     def _listed(

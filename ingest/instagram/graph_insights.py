@@ -9,7 +9,7 @@ halving the list; it is told once and left out for 30 days. The verdicts travel 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -115,14 +115,17 @@ class Insights:
             self.verdicts[kind] = {m: on for m, on in told.items() if on > valid_from}
             self.expired[kind] = {m: on for m, on in told.items() if on <= valid_from}
 
-    def due(self, posts: Sequence[Post], ages: Sequence[timedelta], last: timedelta) -> Generator[Arrival, None, bool]:
-        """The insights of those posts that are due, newest first; ages as `graph_schedule.is_due` has them.
+    def due(self, posts: Iterable[Post], ages: Sequence[timedelta], last: timedelta) -> list[Post]:
+        """Those posts that are due, in the order given; ages as `graph_schedule.is_due` has them."""
+        return [p for p in posts if graph_schedule.is_due(p, self.seen.get(p.post_id), self.now, ages, last)]
+
+    def about(self, posts: Iterable[Post]) -> Generator[Arrival, None, bool]:
+        """Ask for the insights of posts.
 
         Returns:
             As `answers`.
         """
-        due = [p for p in posts if graph_schedule.is_due(p, self.seen.get(p.post_id), self.now, ages, last)]
-        work = [call for post in due for call in self._post_calls(post)]
+        work = [call for post in posts for call in self._post_calls(post)]
         # One post of each kind goes ahead: what Meta rejects for it is not asked for the others.
         pilots = {w.kind: w.subject for w in reversed(work)}
         first = [w for w in work if w.subject == pilots[w.kind]]

@@ -92,6 +92,11 @@ class Troubles:
         self.met: list[IngestError] = []
         self.told: set[str] = set()
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether anything met may be gone by the next poll: what it left open is then asked for again."""
+        return any(isinstance(failure, TransientFailure) for failure in self.met)
+
     def go_on_after(self, failure: IngestError) -> None:
         """Keep a failure that concerns only a part; raise one that concerns all."""
         if failure.reason in STOPPING:

@@ -66,9 +66,9 @@ def test_the_history_is_asked_for_month_by_month_and_once(
     moments = poll_moments(world)[:2]
     monkeypatch.setattr(cli, "poll_moments", lambda _world: moments)
     first, second = cli.land_history(home, world, servers)
-    assert min(first, second) > 10
-    # an interrupted poll leaves only its first answers, so the newest moment is asked again, and no other
-    assert list(cli.land_history(home, world, servers)) == [0, second]
+    assert min(first, second) > 5
+    # the newest moment is asked again, in case its poll was interrupted; only what it left open costs a call
+    assert list(cli.land_history(home, world, servers)) == [0, 1]
     servers.now = CLOCK
     source = world.configuration.source("instagram_graph_account")
     assert pipeline.poll(home, world.configuration, source, CLOCK).failures == []
@@ -77,13 +77,15 @@ def test_the_history_is_asked_for_month_by_month_and_once(
     assert (outcome.rejects, outcome.failures) == (0, [])
     receipts = home.catalogue.receipts(source_id="instagram_graph_account")
     followers = {
-        r.received_at: json.loads(home.body(r))["followers_count"] for r in receipts if r.asked["endpoint"] == "account"
+        r.received_at: json.loads(home.body(r))["followers_count"]
+        for r in receipts
+        if r.asked["endpoint"] == "account" and r.blob_sha256
     }
     assert world.profile is not None
     assert followers == {m: world.profile.followers_at(m) for m in [*moments, CLOCK]}
     assert len(set(followers.values())) == 3
     token = os.environ[cli.TOKEN_VARIABLE].encode()
-    assert not any(token in home.body(r) for r in receipts), "a token reached the disk"
+    assert not any(token in home.body(r) for r in receipts if r.blob_sha256), "a token reached the disk"
 
 
 def test_a_poll_of_the_programme_lands_the_calendar_as_complete(servers: StandIns, world: World, home: Home) -> None:

@@ -121,11 +121,12 @@ class Bench:
             }
         )
 
-    def poll(self, now: datetime = NOW) -> Outcome:
-        self.wire.api.now = now
+    def poll(self, now: datetime = NOW, *, at: datetime | None = None, home: Home | None = None) -> Outcome:
+        """One poll at `now`; the stand-in's clock stands at `at`, by default the same."""
+        self.wire.api.now = at or now
         configuration = self.configuration
         session = Session(Limits(tries=2, backoff_seconds=0), allow_loopback=True)
-        return poll(self.home, configuration, configuration.sources[0], now, session, self.pauses.append)
+        return poll(home or self.home, configuration, configuration.sources[0], now, session, self.pauses.append)
 
     def read(self) -> Outcome:
         return read_pending(self.home, self.configuration)["instagram_bench"]
@@ -133,6 +134,11 @@ class Bench:
     def rows(self, table: str) -> list[dict[str, Any]]:
         files = sorted((self.home.lake / table / "instagram_bench").glob("*.parquet"))
         return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+    def facts(self, table: str) -> set[tuple[Any, ...]]:
+        """What a table says, without where and when it was learnt."""
+        lineage = {"receipt_id", "received_at", "blob_sha256", "pointer", "observed_at"}
+        return {tuple(v for k, v in sorted(row.items()) if k not in lineage) for row in self.rows(table)}
 
     def statuses(self) -> dict[tuple[str, str], str]:
         """The status of each metric of each post; fails when one is told twice."""
@@ -164,6 +170,8 @@ def bench(api: GraphApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     wire = Wire(api)
 
     class Handler(BaseHTTPRequestHandler):
+        wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
+
         def do_GET(self) -> None:
             self._reply(urlsplit(self.path).query)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from ingest.adapters import Parsed
 from ingest.catalogue import Receipt, canonical_json
@@ -380,3 +382,88 @@ def test_every_capability_says_once_where_it_was_told() -> None:
     assert "follows" not in graph_reference.metrics_for("v25.0", "FEED", "VIDEO")
     assert "follows" in graph_reference.metrics_for("v25.0", "FEED", "CAROUSEL_ALBUM")
     assert graph_reference.metrics_for("v25.0", "AD", "IMAGE") == ()
+
+
+def test_a_leading_timeframe_is_one_more_dimension() -> None:
+    """Some answers name it before the dimensions that were asked for; read by place, ages would become genders."""
+    results = [{"dimension_values": ["LAST_30_DAYS", "18-24", g], "value": n} for n, g in ((7, "F"), (6, "M"))]
+    breakdowns = [{"dimension_keys": ["timeframe", "age", "gender"], "results": results}]
+    entry = {"name": "follower_demographics", "period": "lifetime", "total_value": {"breakdowns": breakdowns}}
+    parsed = read(
+        {"data": [entry]}, endpoint="account_insights", metrics=["follower_demographics"], timeframe="this_month"
+    )
+    rows = parsed.rows["social_metric_observations"]
+    assert [r["breakdown"] for r in rows] == [
+        "timeframe=last_30_days | age=18-24 | gender=f",
+        "timeframe=last_30_days | age=18-24 | gender=m",
+    ]
+    assert {r["period"] for r in rows} == {"this_month"}
+
+
+def test_one_member_has_one_spelling() -> None:
+    """Lists have it in upper case, answers in lower, and a reel is REEL here and REELS there."""
+    results = [{"dimension_values": [v], "value": 1} for v in ("TAP_FORWARD", "tap_exit", "REEL", "reels")]
+    breakdowns = [{"dimension_keys": ["x"], "results": results}]
+    entry = {"name": "navigation", "period": "lifetime", "total_value": {"value": 4, "breakdowns": breakdowns}}
+    parsed = read({"data": [entry]}, endpoint="media_insights", media_id=POST, metrics=["navigation"])
+    names = [r["breakdown"] for r in parsed.rows["social_metric_observations"]]
+    assert names == ["", "x=tap_forward", "x=tap_exit", "x=reels"]
+    assert [r.reason for r in parsed.rejects] == ["told_twice"]
+
+
+def test_an_unreadable_answer_of_a_batch_costs_only_itself() -> None:
+    """Forty-nine good answers must not go with the one of another shape."""
+    good = {"data": [{"name": "reach", "period": "lifetime", "values": [{"value": 5}]}]}
+    members = [{"endpoint": "media_insights", "media_id": POST + str(n), "metrics": ["reach"]} for n in range(3)]
+    parsed = read({"answers": [good, {"data": "none"}, good]}, endpoint="insights", members=members)
+    rows = parsed.rows["social_metric_observations"]
+    assert [(r["subject_id"][-1], r["value"], r["pointer"]) for r in rows] == [
+        ("0", 5.0, "$.answers[0].data[0].values[0]"),
+        ("2", 5.0, "$.answers[2].data[0].values[0]"),
+    ]
+    assert [r.pointer for r in parsed.rejects] == ["$.answers[1]"]
+    with pytest.raises(UnreadableBody):
+        read({"answers": [good]}, endpoint="insights", members=members)
+
+
+def test_a_map_by_hour_is_a_row_by_hour_and_an_empty_one_a_gap() -> None:
+    """An account too small for it is answered an empty map, which is no nought for any hour."""
+    ends = ("2026-07-02T07:00:00+0000", "2026-07-03T07:00:00+0000")
+    values = [{"value": {"0": 3, "13": 0}, "end_time": ends[0]}, {"value": {}, "end_time": ends[1]}]
+    entry = {"name": "online_followers", "period": "lifetime", "values": values}
+    parsed = read({"data": [entry]}, endpoint="account_insights", metrics=["online_followers"], period="lifetime")
+    told = [(r["breakdown"], r["value"], r["value_status"]) for r in parsed.rows["social_metric_observations"]]
+    assert told == [("hour=00", 3.0, "measured"), ("hour=13", 0.0, "measured"), ("", None, "missing")]
+
+
+def test_the_capability_table_keeps_versions_and_logins_apart() -> None:
+    """What v21 took v22 refuses, and one login is told less than the other."""
+    calls = graph_reference.post_calls
+    assert "impressions" in calls("v21.0", "FEED", "IMAGE")[""]
+    assert "impressions" not in calls("v25.0", "FEED", "IMAGE")[""]
+    assert "link_clicks" in calls("v25.0", "STORY", "IMAGE")[""]
+    assert "link_clicks" not in calls("v25.0", "STORY", "IMAGE", "instagram")[""]
+    assert calls("v25.0", "STORY", "IMAGE")["story_navigation_action_type"] == ("navigation",)
+
+
+def test_no_metric_is_asked_for_that_the_live_reference_refused(real: Path) -> None:
+    """The published test against the real API is the seed of the table; they must not drift apart unseen."""
+    told = yaml.safe_load((real / "instagram/live_metric_reference/meta_api_reference.yaml").read_text())
+    refused = {
+        (media_type, entry["name"])
+        for media_type, entries in told["ig_media_insights"]["by_media_type"].items()
+        for entry in entries
+        if entry["status"] != "ok"
+    }
+    assert len(refused) > 20
+    for capability in graph_reference.CAPABILITIES:
+        if (
+            capability.is_asked
+            and capability.product_type in ("FEED", "REELS")
+            and capability.holds_in("v22.0", "facebook")
+        ):
+            assert (capability.media_type, capability.metric) not in refused
+    bad = {m["name"] for m in told["ig_user_insights"]["metrics"] if m["status"] != "ok"}
+    asked = {m for call in graph_reference.account_calls("v22.0") for m in call.metrics}
+    assert asked.isdisjoint(bad)
+    assert asked <= set(told["ig_user_insights"]["authoritative_live_metrics"])
