@@ -47,7 +47,8 @@ class Receipts:
             how="poll",
             received_at=self.now,
             body=body,
-            status="ok" if error is None else "failed",
+            # Without bytes nothing new came: `ok` would promise some.
+            status="failed" if error is not None else "ok" if body is not None else "not_modified",
             origin=origin,
             ask=ask,
             is_complete=error is None,
@@ -57,7 +58,11 @@ class Receipts:
         )
 
     def earlier(self, what: str, **more: Any) -> list[Receipt]:
-        """Good receipts of this source under `<origin>/<what>`, in commit order; `more` as the catalogue's filters."""
+        """Receipts of this source under `<origin>/<what>`, in commit order; by default those that brought an answer.
+
+        Args:
+            more: filters of the catalogue.
+        """
         found = self.context.receipts(
             **{"source_id": self.source_id, "origin": f"{self.origin}/{what}", "status": "ok", **more}
         )
@@ -66,7 +71,7 @@ class Receipts:
 
     def last_done(self, step: str) -> Receipt | None:
         """The receipt of the last time that a daily part came to its end."""
-        found = self.earlier(f"done/{step}", since=self.now - timedelta(days=120))
+        found = self.earlier(f"done/{step}", status="not_modified", since=self.now - timedelta(days=120))
         return found[-1] if found else None
 
     def is_daily_due(self, step: str) -> bool:

@@ -203,12 +203,13 @@ events_poll = _poll_schedule(
     "events_poll", "events", "10 6,12,18 * * *", events_job, "Asks the event feeds before opening, at noon and after."
 )
 instagram_poll = _poll_schedule(
-    # Before anybody works: the snapshot of a day is the same hour's every day, so that days compare.
+    # A story lives a day and is read at several ages, so somebody must look every few hours. The rest of an account
+    # is asked once a day, by whichever poll is the first to find it due: the night's, at the same hour every day.
     "instagram_poll",
     "instagram",
-    "40 5 * * *",
+    "40 5,9,13,17,21 * * *",
     instagram_job,
-    "Takes the day's snapshot of the accounts.",
+    "Looks for stories, and takes the day's snapshot of the accounts if the night did not.",
 )
 
 

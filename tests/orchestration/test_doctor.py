@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import socket
+import threading
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import _small_library as small
 import pytest
+import yaml
 from _small_library import Library
 
 from ingest.pipeline import sweep
 from orchestration.clock import clock
 from orchestration.doctor import Sign, examine, port_is_free, wanted_variables
+from sandbox.graph_api import Account, GraphApi
 
 
 def _signs(library: Library, state: str) -> list[Sign]:
@@ -84,3 +90,80 @@ def test_a_new_machine_is_told_what_to_do_first(fresh: Library, tmp_path: Path) 
     warnings = {sign.name: sign.message for sign in _signs(fresh, "warn")}
     assert "levende run" in warnings["warehouse"]
     assert "levende run" in warnings["published"]
+
+
+def _graph_source(library: Library, url: str, **options: object) -> None:
+    path = library.folder / "sources.yaml"
+    sources = yaml.safe_load(path.read_text())
+    told = {"host": url, "allow_loopback": True, "account_id": "17841400000000001", "token_env": "DOCTOR_TOKEN"}
+    sources["sources"].append(
+        {
+            "source_id": "instagram_doctor",
+            "family": "instagram",
+            "adapter": "instagram_graph",
+            "description": "The stand-in.",
+            "options": {**told, **options},
+        }
+    )
+    path.write_text(yaml.safe_dump(sources))
+
+
+def _told(library: Library) -> list[tuple[str, str]]:
+    signs = examine(library.home, {})
+    return [(sign.state, sign.message) for sign in signs if sign.name == "source instagram_doctor"]
+
+
+@pytest.mark.parametrize(("left", "state"), [(91, "ok"), (89, "warn"), (-1, "fail")])
+def test_an_api_versions_end_is_told_before_and_after(
+    fresh: Library, monkeypatch: pytest.MonkeyPatch, left: int, state: str
+) -> None:
+    """After it Meta answers with another version and says nothing; polls refuse to go on."""
+    monkeypatch.setenv("LEVENDE_CLOCK", f"{date(2028, 7, 29) - timedelta(days=left)}T06:00:00Z")
+    monkeypatch.delenv("DOCTOR_TOKEN", raising=False)
+    _graph_source(fresh, "http://127.0.0.1:9", api_version="v25.0")
+    found = [(level, message) for level, message in _told(fresh) if "Graph API" in message]
+    assert [level for level, _message in found] == [state]
+    assert ("api_version" in found[0][1]) == (state != "ok")
+
+
+def test_a_token_near_its_end_is_told_also_while_meta_is_out_of_reach(
+    fresh: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The date in the description counts then; a vendor that is down must not hide it, nor hold the doctor up."""
+    monkeypatch.setenv("LEVENDE_CLOCK", "2026-09-01T06:00:00Z")
+    monkeypatch.setenv("DOCTOR_TOKEN", "standin-token-0123456789")
+    _graph_source(fresh, "http://127.0.0.1:9", token_expires_on="2026-09-05")
+    found = _told(fresh)
+    assert any(level == "warn" and "could not be asked" in message for level, message in found)
+    assert any(level == "warn" and "ends on 2026-09-05, in 3 days" in message for level, message in found)
+    assert not any("standin-token" in message for _level, message in found)
+
+
+def test_a_dead_token_is_a_failure_with_what_to_do(fresh: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account's figures stand still until a person acts; this line tells them which token, and where it goes."""
+    now = datetime(2026, 9, 1, 6, tzinfo=UTC)
+    api = GraphApi(Account("17841400000000001", "doctor"), [], lambda _m: 1, token="the-right-token-1", now=now)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            response = api.serve(parts.path, parse_qs(parts.query), dict(self.headers.items()))
+            self.send_response(response.status)
+            self.send_header("Content-Length", str(len(response.body)))
+            self.end_headers()
+            self.wfile.write(response.body)
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    monkeypatch.setenv("LEVENDE_CLOCK", "2026-09-01T06:00:00Z")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        _graph_source(fresh, f"http://127.0.0.1:{server.server_address[1]}", token_expires_on="never")
+        monkeypatch.setenv("DOCTOR_TOKEN", "the-wrong-token-1")
+        dead = _told(fresh)
+        monkeypatch.setenv("DOCTOR_TOKEN", "the-right-token-1")
+        alive = _told(fresh)
+        server.shutdown()
+    assert any(level == "fail" and "DOCTOR_TOKEN" in message and "new token" in message for level, message in dead)
+    assert {level for level, _message in alive} == {"ok"}
