@@ -226,6 +226,8 @@ def _many_insights(document: Mapping[str, Any], ask: Mapping[str, Any], receipt:
                 receipt, window_start_at=start, window_end_at=datetime.fromtimestamp(member["until"] + 1, UTC)
             )
         try:
+            if not isinstance(answer, dict):
+                raise UnreadableBody("the answer is no object.")
             _insights(answer, {**ask, **member}, own, part)
         except UnreadableBody as error:
             part.rejects.append(

@@ -156,7 +156,9 @@ class _Poll:
         except IngestError as failure:
             is_whole = False
             self.troubles.go_on_after(failure)
-        due = self.insights.due(posts, graph_schedule.ages(self.options.insight_ages_days, self.max_age), self.max_age)
+        ages = graph_schedule.ages(self.options.insight_ages_days, self.max_age)
+        often_until = timedelta(days=self.options.insight_daily_until_days)
+        due = self.insights.due(posts, ages, self.max_age, often_until=often_until)
         if is_whole:
             listed = [p.post_id for p in posts]
             due += graph_schedule.vanished(self.insights.seen, listed, self.now, self.max_age)

@@ -115,9 +115,23 @@ class Insights:
             self.verdicts[kind] = {m: on for m, on in told.items() if on > valid_from}
             self.expired[kind] = {m: on for m, on in told.items() if on <= valid_from}
 
-    def due(self, posts: Iterable[Post], ages: Sequence[timedelta], last: timedelta) -> list[Post]:
+    def due(
+        self,
+        posts: Iterable[Post],
+        ages: Sequence[timedelta],
+        last: timedelta,
+        *,
+        often_until: timedelta = timedelta(),
+    ) -> list[Post]:
         """Those posts that are due, in the order given; ages as `graph_schedule.is_due` has them."""
-        return [p for p in posts if graph_schedule.is_due(p, self.seen.get(p.post_id), self.now, ages, last)]
+        often = timedelta(hours=self.options.daily_after_hours)
+        return [
+            post
+            for post in posts
+            if graph_schedule.is_due(
+                post, self.seen.get(post.post_id), self.now, ages, last, often_until=often_until, often=often
+            )
+        ]
 
     def about(self, posts: Iterable[Post]) -> Generator[Arrival, None, bool]:
         """Ask for the insights of posts.

@@ -37,8 +37,10 @@ class GraphOptions(Options):
         stories: whether stories are looked for.
         account_insights: whether the account's own insights are asked for.
         account_reread_days: that many of the newest days are asked for again: Meta's numbers come up to 48 h late.
-        account_backfill_days: how far back the first poll, or one after a long gap, asks for days.
+        account_backfill_days: how far back the first poll, or one after a long gap, asks for days. Meta
+            tells of new followers for 30 days only, and one metric that it refuses costs a whole call.
         insight_ages_days: the ages at which a post is asked for insights; after the last, at twice the age each time.
+        insight_daily_until_days: younger posts are asked each time that the list of posts is, whatever their age.
         insight_max_age_days: posts older than this at the time of the poll are listed but not asked for insights.
         daily_after_hours: the account and the posts are asked again when so long has passed.
         batch_size: questions in one request; by default 50 with Facebook Login and 1 with Instagram Login.
@@ -62,8 +64,9 @@ class GraphOptions(Options):
     stories: bool = True
     account_insights: bool = True
     account_reread_days: Annotated[int, Field(ge=1, le=30)] = 3
-    account_backfill_days: Annotated[int, Field(ge=1, le=90)] = 30
+    account_backfill_days: Annotated[int, Field(ge=1, le=30)] = 30
     insight_ages_days: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1, 7, 28)
+    insight_daily_until_days: Annotated[int, Field(ge=0)] = 0
     insight_max_age_days: Annotated[int, Field(ge=0)] = 730
     daily_after_hours: Annotated[float, Field(ge=0)] = 20
     batch_size: Annotated[int, Field(ge=1, le=50)] | None = None

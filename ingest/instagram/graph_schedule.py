@@ -18,6 +18,7 @@ from ingest.instagram.graph_protocol import moment_of
 DELAY = timedelta(hours=48)
 # A post that can't be reached on so many separate days, none of them throttled, is gone.
 DAYS_UNTIL_GONE = 3
+LOOK_AGAIN = timedelta(days=7)
 # A story lives a day. It is asked for when first seen, since no later poll need come in time.
 STORY_AGES = (timedelta(), timedelta(hours=2), timedelta(hours=12), timedelta(hours=22))
 STORY_LIFE = timedelta(hours=24)
@@ -93,16 +94,27 @@ def ages(days: Sequence[int], last: timedelta) -> list[timedelta]:
     return [age for age in found if age <= last]
 
 
-def is_due(post: Post, seen: Seen | None, now: datetime, at_ages: Sequence[timedelta], last: timedelta) -> bool:
+def is_due(
+    post: Post,
+    seen: Seen | None,
+    now: datetime,
+    at_ages: Sequence[timedelta],
+    last: timedelta,
+    *,
+    often_until: timedelta = timedelta(),
+    often: timedelta = timedelta(days=1),
+) -> bool:
     """Whether a post is asked about now.
 
     Args:
         at_ages: rising; each is due from that age until an answer of that age or more was had.
         last: older posts are not asked about.
+        often_until: younger posts are asked whenever the last answer is as old as `often`, whatever their age.
     """
     age = now - post.posted_at
     reached = [a for a in at_ages if a <= age]
-    if age > last or not reached or (seen is not None and seen.is_closed):
+    is_often = age < often_until
+    if age > last or not (reached or is_often) or (seen is not None and seen.is_closed):
         return False
     if seen is None or seen.asked_at is None:
         return True
@@ -110,26 +122,33 @@ def is_due(post: Post, seen: Seen | None, now: datetime, at_ages: Sequence[timed
         return False
     if seen.outcome == "unreachable":
         return now.date() not in seen.unreachable_on
+    if is_often:
+        return now - seen.asked_at >= often
     if seen.outcome == "empty" and seen.asked_at - post.posted_at < DELAY + at_ages[0]:
         return now - seen.asked_at > timedelta(hours=12)
     return seen.asked_at < post.posted_at + reached[-1]
 
 
 def vanished(seen: Mapping[str, Seen], listed: Iterable[str], now: datetime, last: timedelta) -> Iterator[Post]:
-    """Posts that were asked about before and that a whole list of posts lacks now: to be asked about once a day.
+    """Posts that were asked about before and that a whole list of posts lacks now: their answer tells if they are gone.
 
-    Their answer tells whether they are gone. Stories are never in the list; they end by themselves.
+    One that still answers (an archived one, say) is asked again after `LOOK_AGAIN`, one that can't be reached once a
+    day. Stories are never in the list; they end by themselves.
     """
     known = set(listed)
     for post_id, past in seen.items():
         if (
-            post_id not in known
-            and past.post.product_type != "STORY"
-            and not past.is_closed
-            and past.outcome != "before_conversion"
-            and now - past.post.posted_at <= last
-            and now.date() not in past.unreachable_on
+            post_id in known
+            or past.post.product_type == "STORY"
+            or past.is_closed
+            or past.outcome == "before_conversion"
+            or now - past.post.posted_at > last
         ):
+            continue
+        if past.outcome == "unreachable":
+            if now.date() not in past.unreachable_on:
+                yield past.post
+        elif past.asked_at is None or now - past.asked_at >= LOOK_AGAIN:
             yield past.post
 
 

@@ -118,6 +118,17 @@ def test_a_post_is_asked_about_at_its_ages_and_not_between(bench: Any, api: Grap
     assert asked_on == [2, 8, 29, 57]
 
 
+def test_young_posts_can_be_asked_about_every_day(bench: Any, api: GraphApi, make: Make) -> None:
+    """Whoever wants to see a post grow pays for it: daily while it is young, then at its ages."""
+    api.posts = [make(7, days_old=0.1)]
+    bench.options["insight_daily_until_days"] = 4
+    asked_on = []
+    for day in range(10):
+        bench.poll(NOW + day * DAY)
+        asked_on += [day] * ("7" in asked_posts(bench))
+    assert asked_on == [0, 1, 2, 3, 7]
+
+
 def test_a_poll_that_was_missed_is_made_up_for_by_the_next(bench: Any, api: GraphApi, make: Make) -> None:
     """The machine was off on the seventh day; the eighth will do."""
     api.posts = [make(7, days_old=2)]
@@ -326,20 +337,37 @@ def test_a_post_is_gone_after_three_quiet_days_and_its_history_stays(bench: Any,
     bench.poll()
     api.posts = [replace(post, deleted_at=NOW + timedelta(hours=1)), make(8, days_old=3)]
     presences = []
-    for day in range(1, 6):
+    for day in range(1, 12):
         bench.wire.calls.clear()
         assert not bench.poll(NOW + day * DAY).failures
         presences.append("7" in asked_posts(bench))
         bench.read()
         ends = [p for p in bench.rows("social_post_observations") if p["presence"] == "gone"]
-        assert len(ends) == (1 if day >= 3 else 0)
-    assert presences == [True, True, True, False, False]
+        assert len(ends) == (1 if day >= 9 else 0)
+    assert [day for day, asked in enumerate(presences, 1) if asked] == [7, 8, 9]
     (end,) = ends
     assert end["post_id"] == post.post_id
-    assert end["received_at"] == (NOW + 3 * DAY).replace(tzinfo=None)
+    assert end["received_at"] == (NOW + 9 * DAY).replace(tzinfo=None)
     measured = [m for m in bench.rows("social_metric_observations") if m["subject_id"] == post.post_id]
     assert {m["value_status"] for m in measured} == {"measured"}
     assert len(measured) == 10
+
+
+def test_a_post_that_left_the_list_and_still_answers_is_looked_at_once_a_week(
+    bench: Any, api: GraphApi, make: Make
+) -> None:
+    """An archived post is no deleted one, and must not cost a call a day for two years."""
+    post = make(7, days_old=2)
+    api.posts = [post]
+    bench.poll()
+    hollow = Response(200, {}, b'{"data": []}')
+    bench.wire.instead = lambda path, _q: hollow if path.endswith("/media") else None
+    asked_on = []
+    for day in range(1, 20):
+        bench.wire.calls.clear()
+        bench.poll(NOW + day * DAY)
+        asked_on += [day] * ("7" in asked_posts(bench))
+    assert asked_on == [7, 14]
 
 
 def test_an_unreachable_post_at_a_spent_allowance_is_a_limit_and_no_end(bench: Any, api: GraphApi, make: Make) -> None:
