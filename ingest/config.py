@@ -221,26 +221,122 @@ class Account(_Dated):
     area_id: Identifier
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:  # not a ValueError, so pydantic would let it through as a crash
+        raise ValueError(f"{value!r} is not a pattern: {error}") from None
+    return value
+
+
 class EventRule(_Model):
     """Which event records count, decided by a reviewed pattern on the title. The first rule that matches wins.
 
-    `count_rule`: `per_occurrence`, `once_per_series` or `never`.
+    Attributes:
+        count_rule: `per_occurrence`, `once_per_series` or `never`.
+        organiser: `other` for what other people hold in the library's rooms, which never counts; `own` where a named
+            co-organiser is none. Absent: partners decide.
     """
 
     rule_id: Identifier
     pattern: str
     kind: str
     count_rule: Literal["per_occurrence", "once_per_series", "never"]
+    organiser: Literal["own", "other"] | None = None
     reason: str
 
-    @field_validator("pattern")
-    @classmethod
-    def _is_a_pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:  # not a ValueError, so pydantic would let it through as a crash
-            raise ValueError(f"{value!r} is not a pattern: {error}") from None
-        return value
+    _is_a_pattern = field_validator("pattern")(_pattern)
+
+
+class AudienceRule(_Model):
+    """Whom an event is for, by a reviewed pattern on its lower-case categories and title. The first match wins."""
+
+    audience: Identifier
+    pattern: str
+
+    _is_a_pattern = field_validator("pattern")(_pattern)
+
+
+class EventWords(_Model):
+    """What words do when the titles and venues of two feeds are compared. Case, letters' form and marks don't matter.
+
+    Attributes:
+        reviewed_on: when people last went through the lists.
+        prefixes: words that stand before or behind a title and are no part of it, and the status that they tell:
+            `cancelled`, `postponed`, or nothing.
+        tails: words from which on a title names sponsors, hosts or partners.
+        same: beginnings of words that mean the same, such as nynorsk and bokmål: `laurdag: lørdag`.
+        endings: endings of words that say nothing, such as plurals and articles: `fuglar` is `fugler`.
+        weak: words that many titles share and that say little, such as `foredrag`.
+        online: words of a venue that is none.
+    """
+
+    reviewed_on: date | None = None
+    prefixes: dict[str, Literal["", "cancelled", "postponed"]] = Field(default_factory=dict)
+    tails: tuple[str, ...] = ()
+    same: dict[str, str] = Field(default_factory=dict)
+    endings: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
+    online: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_dated(self) -> EventWords:
+        lists = (self.prefixes, self.tails, self.same, self.endings, self.weak, self.online)
+        if self.reviewed_on is None and any(lists):
+            raise ValueError("say when the words were reviewed: reviewed_on")
+        return self
+
+
+class EventIdentity(_Model):
+    """When claims of several feeds are one event, and when a vanished one is taken as withdrawn.
+
+    Attributes:
+        least_score: of 100 points that two claims need to be one event; see docs/events.md.
+        start_tolerance_minutes: starts further apart are two holdings, whatever else agrees.
+        withdrawn_after_fetches: so many complete fetches must lack what still lies ahead.
+        guard_share, guard_count: a fetch that loses more than this share of what lay ahead, and at least so many,
+            is not believed: nothing is withdrawn on its word.
+    """
+
+    least_score: int = Field(default=80, ge=50, le=100)
+    start_tolerance_minutes: int = Field(default=30, ge=0, le=180)
+    withdrawn_after_fetches: int = Field(default=3, ge=1)
+    guard_share: float = Field(default=0.5, gt=0, le=1)
+    guard_count: int = Field(default=5, ge=1)
+
+
+class Claim(_Model):
+    """One occurrence as one source tells it: the key that `core.bridge_event_claim` shows."""
+
+    source_id: Identifier
+    series_id: str = Field(min_length=1)
+    slot: str = ""
+
+
+class EventDecision(_Model):
+    """What a person decided about claims of events; it goes before every rule.
+
+    Attributes:
+        verdict: `same` or `different` of two claims; `countable`, `not_countable` or `owner_branch` of one.
+        branch_id: the owner, for `owner_branch`.
+        decided_by: the role, not the person.
+    """
+
+    verdict: Literal["same", "different", "countable", "not_countable", "owner_branch"]
+    claims: tuple[Claim, ...]
+    branch_id: Identifier | None = None
+    reason: str
+    decided_on: date
+    decided_by: str
+
+    @model_validator(mode="after")
+    def _complete(self) -> EventDecision:
+        wanted = 2 if self.verdict in ("same", "different") else 1
+        if len(set(self.claims)) != wanted or len(self.claims) != wanted:
+            raise ValueError(f"the verdict {self.verdict!r} is about {wanted} different claim(s)")
+        if (self.branch_id is not None) != (self.verdict == "owner_branch"):
+            raise ValueError("branch_id belongs to the verdict 'owner_branch', and to no other")
+        return self
 
 
 class Reporting(_Model):
@@ -276,6 +372,10 @@ class Library(_Model):
     estimation: Estimation = Estimation()
     accounts: tuple[Account, ...] = ()
     event_rules: tuple[EventRule, ...] = ()
+    event_audiences: tuple[AudienceRule, ...] = ()
+    event_words: EventWords = EventWords()
+    event_identity: EventIdentity = EventIdentity()
+    event_decisions: tuple[EventDecision, ...] = ()
 
     @field_validator("zone")
     @classmethod
@@ -330,6 +430,14 @@ class Library(_Model):
                         and other_decision.first_on <= decision.last_on
                     ):
                         raise ValueError(f"two count decisions speak of line {line_id} on the same date")
+        told: set[tuple[str, frozenset[Claim]]] = set()
+        for ruling in self.event_decisions:
+            if ruling.branch_id is not None:
+                _known("branch", ruling.branch_id, branches, "an event decision")
+            about = "owner" if ruling.branch_id else "pair" if len(ruling.claims) == 2 else "count"
+            if (about, frozenset(ruling.claims)) in told:
+                raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
+            told.add((about, frozenset(ruling.claims)))
         return self
 
 
@@ -399,6 +507,8 @@ class Source(_Model):
         pattern: which file names count, as a glob.
         expected_every_hours: the source is told as silent when it has brought nothing for longer.
         branch_id: the branch that owns what this source tells where its records name none.
+        priority: of sources that tell of one event the lowest is believed first; among equals the one that stands
+            first in the file, so that a new source goes last and no event changes its id.
         push: how it may post to the inbox; a source without may not.
         allow_private_network: whether the source that is asked is a device of the library's own network, such as a
             camera or a gate: its host may then have a private address, and speak plain http. Off, because an address
@@ -417,18 +527,37 @@ class Source(_Model):
     pattern: str = "*"
     expected_every_hours: float | None = Field(default=None, gt=0)
     branch_id: Identifier | None = None
+    priority: int = Field(default=100, ge=0)
     push: Push | None = None
     allow_private_network: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class Renaming(_Model):
+    """From which partner an organisation took over, by a change of name or a merger, and since when."""
+
+    partner_id: Identifier
+    renamed_on: date
+
+
+class Parent(_Dated):
+    """The partner of which an organisation is a part, by date."""
+
+    partner_id: Identifier
+
+
 class Partner(_Model):
-    """An organisation that the library works with. Contact persons are not kept."""
+    """An organisation that the library works with. Contact persons are not kept.
+
+    `renamed_from` and `parents` say which partners are one organisation: whoever knew the one knew the other.
+    """
 
     partner_id: Identifier
     name: str
     aliases: tuple[str, ...] = ()
     organisation_number: str | None = Field(default=None, pattern=r"^\d{9}$")
+    renamed_from: Renaming | None = None
+    parents: tuple[Parent, ...] = ()
 
 
 class Baseline(_Model):
@@ -450,7 +579,55 @@ class Partners(_Model):
         known = _unique("partner", (p.partner_id for p in self.partners))
         for partner_id in self.baseline.partner_ids if self.baseline else ():
             _known("partner", partner_id, known, "the baseline list")
+        above: dict[str, set[str]] = {}
+        for partner in self.partners:
+            for i, parent in enumerate(partner.parents):
+                if any(parent.overlaps(other) for other in partner.parents[i + 1 :]):
+                    raise ValueError(f"partner {partner.partner_id} is part of two organisations at once")
+            above[partner.partner_id] = {p.partner_id for p in partner.parents}
+            if partner.renamed_from is not None:
+                above[partner.partner_id].add(partner.renamed_from.partner_id)
+            for partner_id in above[partner.partner_id]:
+                _known("partner", partner_id, known, f"partner {partner.partner_id}")
+        for start in above:
+            reached, ahead = set[str](), set(above[start])
+            while ahead:
+                reached |= ahead
+                ahead = {p for a in ahead for p in above[a]} - reached
+            if start in reached:
+                raise ValueError(f"partner {start} is part of itself, or renamed from itself")
         return self
+
+    def organisations(self) -> list[tuple[str, str, date | None, date | None]]:
+        """Which organisation each partner belongs to: (partner, organisation, from, to), spans by date, gapless.
+
+        A renaming holds at all times: the acts under both names are those of one organisation. A parent holds while
+        it is one.
+        """
+        by_id = {p.partner_id: p for p in self.partners}
+
+        def organisation(partner_id: str, day: date) -> str:
+            partner = by_id[partner_id]
+            if partner.renamed_from is not None:
+                return organisation(partner.renamed_from.partner_id, day)
+            for parent in partner.parents:
+                if parent.valid_from <= day < (parent.valid_to or date.max):
+                    return organisation(parent.partner_id, day)
+            return partner_id
+
+        edges = {day for p in self.partners for q in p.parents for day in (q.valid_from, q.valid_to) if day}
+        starts = [date.min, *sorted(edges)]
+        found: list[tuple[str, str, date | None, date | None]] = []
+        for partner_id in by_id:
+            spans: list[tuple[date, str]] = []
+            for day in starts:
+                name = organisation(partner_id, day)
+                if not spans or spans[-1][1] != name:
+                    spans.append((day, name))
+            for n, (day, name) in enumerate(spans):
+                end = spans[n + 1][0] if n + 1 < len(spans) else None
+                found.append((partner_id, name, None if day == date.min else day, end))
+        return found
 
 
 class Figure(_Model):
@@ -496,6 +673,9 @@ class Configuration(_Model):
         for source in self.sources:
             if source.branch_id is not None:
                 _known("branch", source.branch_id, branches, f"source {source.source_id}")
+        for ruling in self.library.event_decisions:
+            for claim in ruling.claims:
+                _known("source", claim.source_id, known, "library.yaml: an event decision")
         return self
 
     @property

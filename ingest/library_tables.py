@@ -185,7 +185,51 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("pattern", TEXT, "Regular expression, tried on the lower-case title.", True),
             ("kind", TEXT, "Kind of event that a match means.", True),
             ("count_rule", TEXT, "per_occurrence, once_per_series or never.", True),
+            ("organiser", TEXT, "own or other; null where partners decide.", False),
             ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "event_audiences",
+            "One row per rule that says whom an event is for; the first match wins.",
+            ("rule_number",),
+            ("rule_number", INT, "Order of trial.", True),
+            ("audience", TEXT, "Whom a match is for.", True),
+            ("pattern", TEXT, "Regular expression, tried on the lower-case categories and title.", True),
+        ),
+        _table(
+            "event_words",
+            "One row per word and what it does when titles and venues are compared.",
+            ("kind", "word"),
+            ("kind", TEXT, "prefix, tail, same, ending, weak or online.", True),
+            ("word", TEXT, "The word or words, as written in the description.", True),
+            ("means", TEXT, "The status that a prefix tells, or the word that is the same; else empty.", True),
+            ("reviewed_on", DATE, "When people last went through the lists.", True),
+        ),
+        _table(
+            "event_identity",
+            "One row: when claims are one event, and when a vanished one is taken as withdrawn.",
+            ("least_score",),
+            ("least_score", INT, "Points of 100 that two claims need to be one event.", True),
+            ("start_tolerance_minutes", INT, "Starts further apart are two holdings.", True),
+            ("withdrawn_after_fetches", INT, "So many complete fetches must lack what lies ahead.", True),
+            ("guard_share", FLOAT, "A fetch that loses more than this share of what lay ahead is not believed.", True),
+            ("guard_count", INT, "Fewer losses than this are believed, whatever their share.", True),
+        ),
+        _table(
+            "event_decisions",
+            "One row per decision of a person about one claim, or about a pair of claims.",
+            ("verdict", "source_id", "series_id", "slot", "other_source_id", "other_series_id", "other_slot"),
+            ("verdict", TEXT, "same, different, countable, not_countable or owner_branch.", True),
+            ("source_id", TEXT, "Source of the claim.", True),
+            ("series_id", TEXT, "Series of the claim.", True),
+            ("slot", TEXT, "Slot of the claim.", True),
+            ("other_source_id", TEXT, "Source of the other claim of a pair.", False),
+            ("other_series_id", TEXT, "Series of the other claim.", False),
+            ("other_slot", TEXT, "Slot of the other claim.", False),
+            ("branch_id", TEXT, "The owner, for owner_branch.", False),
+            ("reason", TEXT, "Why.", True),
+            ("decided_on", DATE, "When it was decided.", True),
+            ("decided_by", TEXT, "Role of who decided.", True),
         ),
         _table(
             "partners",
@@ -202,6 +246,20 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("alias",),
             ("partner_id", TEXT, "The partner.", True),
             ("alias", TEXT, "The name, lower case.", True),
+        ),
+        _table(
+            "partner_organisations",
+            "One row per partner and span of belonging to an organisation, gapless.",
+            ("partner_id", "valid_from"),
+            ("partner_id", TEXT, "The partner.", True),
+            (
+                "organisation_id",
+                TEXT,
+                "The partner that stands for the organisation: itself, or what it was renamed from or is part of.",
+                True,
+            ),
+            ("valid_from", DATE, "First local date; null where it always was so.", False),
+            _TO,
         ),
         _table(
             "partner_baseline",
@@ -238,6 +296,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("is_enabled", BOOL, "Whether it is swept, polled and read.", True),
             ("expected_every_hours", FLOAT, "It counts as silent after this long without a receipt.", False),
             ("branch_id", TEXT, "The branch that owns its records where they name none.", False),
+            ("source_rank", INT, "Order in which sources are believed, 1 first.", True),
         ),
     )
 }
@@ -375,6 +434,42 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
         "event_rules",
         [{**r.model_dump(), "rule_number": number} for number, r in enumerate(library.event_rules, start=1)],
     )
+    yield (
+        "event_audiences",
+        [{**r.model_dump(), "rule_number": number} for number, r in enumerate(library.event_audiences, start=1)],
+    )
+    words = library.event_words
+    yield (
+        "event_words",
+        [
+            {"kind": kind, "word": word, "means": means, "reviewed_on": words.reviewed_on}
+            for kind, pairs in (
+                ("prefix", words.prefixes.items()),
+                ("tail", ((word, "") for word in words.tails)),
+                ("same", words.same.items()),
+                ("ending", ((word, "") for word in words.endings)),
+                ("weak", ((word, "") for word in words.weak)),
+                ("online", ((word, "") for word in words.online)),
+            )
+            for word, means in pairs
+        ],
+    )
+    yield "event_identity", [library.event_identity.model_dump()]
+    yield (
+        "event_decisions",
+        [
+            {
+                **decision.model_dump(exclude={"claims"}),
+                **decision.claims[0].model_dump(),
+                **{
+                    f"other_{key}": value
+                    for key, value in decision.claims[-1].model_dump().items()
+                    if len(decision.claims) == 2
+                },
+            }
+            for decision in library.event_decisions
+        ],
+    )
     baseline = set(partners.baseline.partner_ids) if partners.baseline else set()
     yield (
         "partners",
@@ -394,6 +489,13 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             {"partner_id": p.partner_id, "alias": alias}
             for p in partners.partners
             for alias in sorted({n.lower() for n in (p.name, *p.aliases)})
+        ],
+    )
+    yield (
+        "partner_organisations",
+        [
+            {"partner_id": partner_id, "organisation_id": organisation_id, "valid_from": start, "valid_to": end}
+            for partner_id, organisation_id, start, end in partners.organisations()
         ],
     )
     yield (
@@ -421,6 +523,8 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             for f in configuration.figures
         ],
     )
+    believed = sorted(configuration.sources, key=lambda source: source.priority)  # stable: equals keep their order
+    ranks = {source.source_id: rank for rank, source in enumerate(believed, start=1)}
     yield (
         "sources",
         [
@@ -433,6 +537,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "is_enabled": s.enabled,
                 "expected_every_hours": s.expected_every_hours,
                 "branch_id": s.branch_id,
+                "source_rank": ranks[s.source_id],
             }
             for s in configuration.sources
         ],

@@ -4,5 +4,6 @@ select
     pattern,
     kind,
     count_rule,
+    organiser,
     reason
 from {{ source('library', 'event_rules') }}

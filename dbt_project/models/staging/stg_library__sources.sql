@@ -6,5 +6,6 @@ select
     owner,
     is_enabled,
     expected_every_hours,
-    branch_id
+    branch_id,
+    source_rank
 from {{ source('library', 'sources') }}

@@ -1,0 +1,5 @@
+select
+    rule_number,
+    audience,
+    pattern
+from {{ source('library', 'event_audiences') }}

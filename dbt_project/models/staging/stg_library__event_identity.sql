@@ -1,0 +1,7 @@
+select
+    least_score,
+    start_tolerance_minutes,
+    withdrawn_after_fetches,
+    guard_share,
+    guard_count
+from {{ source('library', 'event_identity') }}

@@ -1,0 +1,6 @@
+select
+    kind,
+    word,
+    means,
+    reviewed_on
+from {{ source('library', 'event_words') }}
