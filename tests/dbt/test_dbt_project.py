@@ -130,8 +130,9 @@ def test_without_observations_every_figure_is_unknown_and_none_is_zero(built: di
             "select figure_id, count(*), count(value), count(nullif(note, '')) from kpi.figures group by 1 order by 1"
         ).fetchall()
     assert [figure for figure, *_ in rows] == [
-        "engagement_rate", "event_attendances", "events_held", "events_with_partner", "followers", "partners_new",
-        "posts", "visits", "visits_per_inhabitant", "visits_per_open_hour",
+        "engagement_rate", "event_attendances", "events_held", "events_held_at_least_2_present",
+        "events_with_partner", "events_without_attendance", "followers", "partners_new", "posts", "visits",
+        "visits_per_inhabitant", "visits_per_open_hour",
     ]  # fmt: skip
     for figure, told, valued, explained in rows:
         assert told > 0, figure

@@ -1,6 +1,7 @@
 select
-    occurrence_id as event_id,
+    event_id,
     partner_id,
+    min(organisation_id) as organisation_id,
     min(partner_claim) as partner_claim
 from {{ ref('int_events__partner_claims') }}
-group by occurrence_id, partner_id
+group by event_id, partner_id

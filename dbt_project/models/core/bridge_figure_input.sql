@@ -15,19 +15,40 @@ with door_counts as (
 
 ),
 
+-- Every claim of an event stands behind it, not only the one that is believed first.
 events as (
 
     select
         'events' as domain,
-        start_on as subject_on,
-        owner_branch_id as branch_id,
-        source_id,
-        receipt_id,
-        blob_sha256,
+        events.start_on as subject_on,
+        events.owner_branch_id as branch_id,
+        occurrences.source_id,
+        occurrences.receipt_id,
+        occurrences.blob_sha256,
         count(*) as observation_count
-    from {{ ref('int_events__events') }}
-    where is_countable
-    group by start_on, owner_branch_id, source_id, receipt_id, blob_sha256
+    from {{ ref('int_events__events') }} as events
+    inner join {{ ref('int_events__identity') }} as identity on events.event_id = identity.event_id
+    inner join {{ ref('int_events__occurrences') }} as occurrences on identity.claim_id = occurrences.occurrence_id
+    where events.is_countable
+    group by
+        events.start_on, events.owner_branch_id, occurrences.source_id, occurrences.receipt_id, occurrences.blob_sha256
+
+),
+
+attendance as (
+
+    select
+        'events' as domain,
+        events.start_on as subject_on,
+        events.owner_branch_id as branch_id,
+        reports.source_id,
+        reports.receipt_id,
+        reports.blob_sha256,
+        count(*) as observation_count
+    from {{ ref('int_events__attendance') }} as reports
+    inner join {{ ref('int_events__events') }} as events on reports.event_id = events.event_id
+    where events.is_countable and reports.is_used
+    group by events.start_on, events.owner_branch_id, reports.source_id, reports.receipt_id, reports.blob_sha256
 
 ),
 
@@ -41,7 +62,7 @@ partner_acts as (
         events.receipt_id,
         events.blob_sha256,
         count(*) as observation_count
-    from {{ ref('int_partners__first_acts') }} as first_acts
+    from {{ ref('int_partners__organisations') }} as first_acts
     inner join {{ ref('int_events__events') }} as events on first_acts.first_event_id = events.event_id
     group by events.start_on, events.owner_branch_id, events.source_id, events.receipt_id, events.blob_sha256
 
@@ -84,7 +105,20 @@ final as (
 
     select * from door_counts
     union all
-    select * from events
+    select
+        domain,
+        subject_on,
+        branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256,
+        cast(sum(observation_count) as {{ dbt.type_bigint() }}) as observation_count
+    from (
+        select * from events
+        union all
+        select * from attendance
+    ) as told
+    group by domain, subject_on, branch_id, source_id, receipt_id, blob_sha256
     union all
     select * from partner_acts
     union all

@@ -11,6 +11,17 @@ first_acts as (
 
 ),
 
+named as (
+
+    select
+        partner_id,
+        min(partner_claim) as partner_name
+    from {{ ref('int_events__partner_claims') }}
+    where not is_registered
+    group by partner_id
+
+),
+
 final as (
 
     select
@@ -25,13 +36,13 @@ final as (
     union all
 
     select
-        partner_id,
-        partner_name,
+        named.partner_id,
+        named.partner_name,
         false as is_registered,
         false as is_baseline,
-        first_act_on
-    from first_acts
-    where not is_registered
+        first_acts.first_act_on
+    from named
+    left join first_acts on named.partner_id = first_acts.partner_id
 
 )
 

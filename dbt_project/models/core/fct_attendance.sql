@@ -1,13 +1,14 @@
 select
-    events.event_id,
-    reports.reported_at,
-    reports.on_site_count,
-    reports.online_count,
-    reports.method,
-    reports.receipt_id
-from {{ ref('stg_events__attendance_reports') }} as reports
-inner join {{ ref('int_events__events') }} as events
-    on
-        reports.source_id = events.source_id
-        and reports.series_id = events.series_id
-        and reports.slot = events.slot
+    report_id,
+    event_id,
+    match_rule,
+    is_used,
+    reported_at,
+    on_site_count,
+    online_count,
+    attendance_count,
+    method,
+    version_count,
+    source_id,
+    receipt_id
+from {{ ref('int_events__attendance') }}

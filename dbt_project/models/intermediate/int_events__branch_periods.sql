@@ -71,20 +71,10 @@ coverage as (
 attendance as (
 
     select
-        series_id,
-        slot,
-        source_id,
-        coalesce(on_site_count, 0) + coalesce(online_count, 0) as attendance_count
-    from (
-        select
-            *,
-            row_number() over (
-                partition by source_id, series_id, slot
-                order by reported_at desc, receipt_id desc, pointer desc
-            ) as report_rank
-        from {{ ref('stg_events__attendance_reports') }}
-    ) as reports
-    where report_rank = 1 and (on_site_count is not null or online_count is not null)
+        event_id,
+        attendance_count
+    from {{ ref('int_events__attendance') }}
+    where is_used
 
 ),
 
@@ -98,14 +88,11 @@ counts as (
         count(*) as held_count,
         sum(case when events.partner_count > 0 then 1 else 0 end) as with_partner_count,
         count(attendance.attendance_count) as reported_count,
+        sum(case when attendance.attendance_count >= 2 then 1 else 0 end) as attended_count,
         sum(attendance.attendance_count) as attendance_count
     from events
     inner join day_periods on events.start_on = day_periods.local_date
-    left join attendance
-        on
-            events.source_id = attendance.source_id
-            and events.series_id = attendance.series_id
-            and events.slot = attendance.slot
+    left join attendance on events.event_id = attendance.event_id
     where events.is_countable
     group by events.area_id, events.owner_branch_id, day_periods.period_kind, day_periods.period_start
 
@@ -124,6 +111,7 @@ final as (
         coalesce(counts.held_count, 0) as held_count,
         coalesce(counts.with_partner_count, 0) as with_partner_count,
         coalesce(counts.reported_count, 0) as reported_count,
+        coalesce(counts.attended_count, 0) as attended_count,
         counts.attendance_count
     from branch_periods
     inner join periods

@@ -1,14 +1,7 @@
--- One row per real holding. Until several feeds tell of one programme, every occurrence is a holding of its own;
--- match_rule says so, and this is the one place that changes when claims are matched across feeds.
-with occurrences as (
+-- One row per real holding, with its owner, place, organiser and audience as facts of their own, and whether it counts.
+with holdings as (
 
-    select * from {{ ref('int_events__occurrences') }}
-
-),
-
-owners as (
-
-    select * from {{ ref('int_events__owner_branches') }}
+    select * from {{ ref('int_events__holdings') }}
 
 ),
 
@@ -21,10 +14,10 @@ rules as (
 partner_counts as (
 
     select
-        occurrence_id,
+        event_id,
         count(distinct partner_id) as partner_count
     from {{ ref('int_events__partner_claims') }}
-    group by occurrence_id
+    group by event_id
 
 ),
 
@@ -44,48 +37,159 @@ areas as (
 only_area as (
 
     select
-        occurrences.occurrence_id,
+        holdings.event_id,
         max(areas.area_id) as area_id
-    from occurrences
-    inner join areas on {{ valid_on('areas', 'occurrences.start_on') }}
-    group by occurrences.occurrence_id
+    from holdings
+    inner join areas on {{ valid_on('areas', 'holdings.start_on') }}
+    group by holdings.event_id
     having count(*) = 1
+
+),
+
+words as (
+
+    select
+        identity.event_id,
+        {{ dbt.listagg('claim_words', "' | '", 'order by claim_words') }} as all_words
+    from (
+        select distinct
+            occurrence_id,
+            lower(coalesce(categories, '') || ' | ' || coalesce(title, '')) as claim_words
+        from {{ ref('int_events__occurrences') }}
+    ) as claims
+    inner join {{ ref('int_events__identity') }} as identity on claims.occurrence_id = identity.claim_id
+    group by identity.event_id
+
+),
+
+audiences as (
+
+    select
+        words.event_id,
+        audiences.audience,
+        audiences.rule_number,
+        row_number() over (partition by words.event_id order by audiences.rule_number) as audience_rank
+    from words
+    inner join {{ ref('stg_library__event_audiences') }} as audiences
+        on {{ matches('words.all_words', 'audiences.pattern') }}
+
+),
+
+venues as (
+
+    select
+        event_id,
+        {{ plain_words('venue') }} as venue
+    from holdings
+    where venue is not null
+
+),
+
+online_words as (
+
+    select {{ plain_words('word') }} as word
+    from {{ ref('stg_library__event_words') }}
+    where kind = 'online'
+
+),
+
+aliases as (
+
+    select distinct {{ plain_words('alias') }} as alias
+    from {{ ref('stg_library__branch_aliases') }}
+
+),
+
+online as (
+
+    select distinct venues.event_id
+    from venues
+    inner join online_words on {{ dbt.position('online_words.word', 'venues.venue') }} > 0
+
+),
+
+branch_venues as (
+
+    select distinct venues.event_id
+    from venues
+    inner join aliases on {{ dbt.position('aliases.alias', 'venues.venue') }} > 0
 
 ),
 
 final as (
 
     select
-        occurrences.occurrence_id as event_id,
-        'single_claim' as match_rule,
-        occurrences.source_id,
-        occurrences.series_id,
-        occurrences.slot,
-        occurrences.title,
-        occurrences.start_at,
-        occurrences.end_at,
-        occurrences.start_on,
-        occurrences.end_on,
+        holdings.event_id,
+        holdings.match_rule,
+        holdings.claim_count,
+        holdings.source_count,
+        holdings.source_id,
+        holdings.series_id,
+        holdings.slot,
+        holdings.title,
+        holdings.title_source_id,
+        holdings.start_at,
+        holdings.end_at,
+        holdings.start_on,
+        holdings.end_on,
+        holdings.has_time,
+        holdings.start_rule,
+        holdings.original_start_at,
         coalesce(memberships.area_id, only_area.area_id) as area_id,
-        coalesce(owners.owner_branch_id, 'unassigned') as owner_branch_id,
-        coalesce(owners.owner_rule, 'none') as owner_rule,
-        occurrences.location as venue,
-        occurrences.status,
+        coalesce(holdings.owner_branch_id, 'unassigned') as owner_branch_id,
+        coalesce(holdings.owner_rule, 'none') as owner_rule,
+        holdings.owner_source_id,
+        holdings.venue,
+        case
+            when holdings.venue is null then 'not_told'
+            when online.event_id is not null then 'online'
+            when branch_venues.event_id is not null then 'on_site'
+            else 'off_site'
+        end as place,
+        case
+            when holdings.venue is null then 'no_venue'
+            when online.event_id is not null then 'online_word'
+            when branch_venues.event_id is not null then 'branch_name'
+            else 'other_venue'
+        end as place_rule,
+        holdings.status,
+        holdings.status_rule,
         rules.kind,
+        coalesce(rules.kind_rule, 'none') as kind_rule,
+        case
+            when rules.organiser = 'other' then 'other'
+            when rules.organiser = 'own' then 'own'
+            when partner_counts.partner_count > 0 then 'with_partner'
+            else 'own'
+        end as organiser,
+        case
+            when rules.organiser is not null then 'rule'
+            when partner_counts.partner_count > 0 then 'partner_named'
+            else 'no_partner_named'
+        end as organiser_rule,
+        coalesce(audiences.audience, 'not_told') as audience,
+        case when audiences.audience is null then 'none' else 'words' end as audience_rule,
         rules.is_countable,
         rules.count_reason,
         coalesce(partner_counts.partner_count, 0) as partner_count,
-        occurrences.receipt_id,
-        occurrences.blob_sha256
-    from occurrences
-    inner join rules on occurrences.occurrence_id = rules.occurrence_id
-    left join owners on occurrences.occurrence_id = owners.occurrence_id
+        holdings.first_told_at,
+        holdings.last_changed_at,
+        holdings.late_change,
+        holdings.has_withdrawn_claim,
+        holdings.has_cancelled_claim,
+        holdings.receipt_id,
+        holdings.blob_sha256
+    from holdings
+    inner join rules on holdings.event_id = rules.event_id
     left join memberships
         on
-            owners.owner_branch_id = memberships.branch_id
-            and {{ valid_on('memberships', 'occurrences.start_on') }}
-    left join partner_counts on occurrences.occurrence_id = partner_counts.occurrence_id
-    left join only_area on occurrences.occurrence_id = only_area.occurrence_id
+            holdings.owner_branch_id = memberships.branch_id
+            and {{ valid_on('memberships', 'holdings.start_on') }}
+    left join partner_counts on holdings.event_id = partner_counts.event_id
+    left join only_area on holdings.event_id = only_area.event_id
+    left join audiences on holdings.event_id = audiences.event_id and audiences.audience_rank = 1
+    left join online on holdings.event_id = online.event_id
+    left join branch_venues on holdings.event_id = branch_venues.event_id
 
 )
 

@@ -1,8 +1,16 @@
--- The branch that answers for an occurrence: named in its categories, else in its venue, else in its title, else the
--- branch that owns the whole source. The venue alone is weak evidence: libraries hold events elsewhere.
+-- The branch that answers for an occurrence: decided by a person, else named in its categories, else in its venue, else
+-- in its title, else the branch that owns the whole source. The venue alone is weak evidence: libraries hold events
+-- elsewhere. A name counts where it stands as words: the library's own name is none of its branches.
 with occurrences as (
 
-    select * from {{ ref('int_events__occurrences') }}
+    select
+        occurrence_id,
+        source_id,
+        start_on,
+        {{ plain_words('categories') }} as categories,
+        {{ plain_words('location') }} as location,
+        {{ plain_words('title') }} as title
+    from {{ ref('int_events__occurrences') }}
 
 ),
 
@@ -10,7 +18,7 @@ aliases as (
 
     select
         aliases.branch_id,
-        aliases.alias,
+        {{ plain_words('aliases.alias') }} as alias,
         branches.valid_from,
         branches.valid_to
     from {{ ref('stg_library__branch_aliases') }} as aliases
@@ -24,7 +32,32 @@ sources as (
 
 ),
 
+decisions as (
+
+    select
+        occurrences.occurrence_id,
+        decisions.branch_id
+    from {{ ref('stg_library__event_decisions') }} as decisions
+    inner join {{ ref('int_events__occurrences') }} as occurrences
+        on
+            decisions.source_id = occurrences.source_id
+            and decisions.series_id = occurrences.series_id
+            and decisions.slot = occurrences.slot
+    where decisions.verdict = 'owner_branch'
+
+),
+
 claims as (
+
+    select
+        occurrence_id,
+        branch_id,
+        'decided' as owner_rule,
+        0 as rule_number,
+        0 as alias_length
+    from decisions
+
+    union all
 
     {% for column in ['categories', 'location', 'title'] %}
         select
@@ -36,7 +69,7 @@ claims as (
         from occurrences
         inner join aliases
             on
-                lower(occurrences.{{ column }}) like '%' || aliases.alias || '%'
+                {{ dbt.position('aliases.alias', 'occurrences.' ~ column) }} > 0
                 and {{ valid_on('aliases', 'occurrences.start_on') }}
 
         union all
@@ -59,7 +92,7 @@ ranked as (
         *,
         row_number() over (
             partition by occurrence_id
-            -- the longest name wins: "Haramsøy" must not be taken for "Harøy", nor "Ålesund kino" for a branch
+            -- the longest name wins: "Ålesund" must not win over "Moa bibliotek, Ålesund"
             order by rule_number asc, alias_length desc, branch_id asc
         ) as claim_rank
     from claims

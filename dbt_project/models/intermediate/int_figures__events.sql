@@ -17,6 +17,7 @@ grouped as (
         held_count,
         with_partner_count,
         reported_count,
+        attended_count,
         attendance_count
     from branch_periods
 
@@ -33,74 +34,52 @@ grouped as (
         sum(held_count) as held_count,
         sum(with_partner_count) as with_partner_count,
         sum(reported_count) as reported_count,
+        sum(attended_count) as attended_count,
         sum(attendance_count) as attendance_count
     from branch_periods
     group by area_id, period_kind, period_start, period_end, is_whole
 
 ),
 
-held as (
+reports as (
 
     select
-        'events_held' as figure_id,
-        area_id,
-        branch_id,
-        period_kind,
-        period_start,
-        period_end,
-        is_whole,
-        is_covered,
-        cast(held_count as double precision) as measured,
-        true as is_known,
-        cast(null as {{ dbt.type_string() }}) as unknown_note
-    from grouped
-
-),
-
-with_partner as (
-
-    select
-        'events_with_partner' as figure_id,
-        area_id,
-        branch_id,
-        period_kind,
-        period_start,
-        period_end,
-        is_whole,
-        is_covered,
-        cast(with_partner_count as double precision) as measured,
-        true as is_known,
-        cast(null as {{ dbt.type_string() }}) as unknown_note
-    from grouped
-
-),
-
-attendances as (
-
-    select
-        'event_attendances' as figure_id,
-        area_id,
-        branch_id,
-        period_kind,
-        period_start,
-        period_end,
-        is_whole,
-        is_covered,
-        case when held_count = 0 then 0.0 else cast(attendance_count as double precision) end as measured,
-        reported_count = held_count as is_known,
+        *,
+        reported_count = held_count as is_reported,
         cast(reported_count as {{ dbt.type_string() }}) || ' of ' || cast(held_count as {{ dbt.type_string() }})
-        || ' events have an attendance report' as unknown_note
+        || ' events have an attendance report' as report_note,
+        case when held_count > 0 then cast(reported_count as double precision) / held_count end as reported_share
     from grouped
 
 ),
 
 all_figures as (
 
-    select * from held
-    union all
-    select * from with_partner
-    union all
-    select * from attendances
+    {% for figure_id, measured, needs_reports in [
+        ('events_held', 'held_count', false),
+        ('events_with_partner', 'with_partner_count', false),
+        ('events_without_attendance', 'held_count - reported_count', false),
+        ('events_held_at_least_2_present', 'attended_count', true),
+        ('event_attendances', 'coalesce(attendance_count, 0)', true),
+    ] %}
+        select
+            '{{ figure_id }}' as figure_id,
+            area_id,
+            branch_id,
+            period_kind,
+            period_start,
+            period_end,
+            is_whole,
+            is_covered,
+            cast({{ measured }} as double precision) as measured,
+            {% if needs_reports %}is_reported{% else %}true{% endif %} as is_known,
+            {% if needs_reports %}report_note{% else %}cast(null as {{ dbt.type_string() }}){% endif %} as unknown_note,
+            {% if needs_reports %}reported_share{% else %}cast(null as double precision){% endif %} as reported_share,
+            -- what was reported is the least that it can be
+            {% if needs_reports %}reported_count > 0{% else %}false{% endif %} as is_partly_known
+        from reports
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 
 ),
 
@@ -114,6 +93,8 @@ final as (
         period_start,
         period_end,
         case when is_whole and is_covered and is_known then measured end as value,
+        case when is_whole and is_covered and (is_known or is_partly_known) then measured end as value_low,
+        case when is_whole and is_covered then reported_share end as observed_share,
         case
             when not is_whole then 'O'
             when not is_covered then 'L'
@@ -137,9 +118,9 @@ select
     period_start,
     period_end,
     value,
-    value as value_low,
+    value_low,
     value as value_high,
-    cast(null as double precision) as observed_share,
+    observed_share,
     case when value is not null then 1.0 end as quantity_share,
     case when value is not null then 'counted' else 'none' end as method,
     status_value,

@@ -1,4 +1,4 @@
--- New partners: first act inside the period and not on the frozen baseline list. Without a list, or before it was
+-- New partners, counted as organisations: first act inside the period and not on the frozen baseline list. Without a list, or before it was
 -- frozen, nothing can be called new: that is unverifiable, not zero.
 with areas_periods as (
 
@@ -22,7 +22,7 @@ baseline as (
 
 first_acts as (
 
-    select * from {{ ref('int_partners__first_acts') }}
+    select * from {{ ref('int_partners__organisations') }}
     where not is_baseline
 
 ),
@@ -37,7 +37,7 @@ counts as (
         areas_periods.is_whole,
         areas_periods.is_covered,
         baseline.frozen_on,
-        count(first_acts.partner_id) as new_count
+        count(first_acts.organisation_id) as new_count
     from areas_periods
     cross join baseline
     left join first_acts

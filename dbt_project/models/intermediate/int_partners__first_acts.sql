@@ -22,6 +22,7 @@ acts as (
 
     select
         claims.partner_id,
+        claims.organisation_id,
         claims.is_registered,
         claims.partner_claim,
         events.event_id,
@@ -29,10 +30,10 @@ acts as (
         events.start_on,
         row_number() over (
             partition by claims.partner_id
-            order by events.start_at, events.event_id
+            order by events.start_at, events.event_id, claims.partner_claim
         ) as act_number
     from claims
-    inner join events on claims.occurrence_id = events.event_id
+    inner join events on claims.event_id = events.event_id
 
 ),
 
@@ -40,6 +41,7 @@ final as (
 
     select
         acts.partner_id,
+        acts.organisation_id,
         coalesce(registry.partner_name, acts.partner_claim) as partner_name,
         acts.is_registered,
         coalesce(registry.is_baseline, false) as is_baseline,

@@ -1,0 +1,17 @@
+-- What a person should look at. Nothing here changes a figure; a decision in library.yaml closes what it speaks of.
+with doubts as (
+
+    select * from {{ ref('int_events__doubts') }}
+
+)
+
+select
+    doubt_kind,
+    source_id,
+    subject_id,
+    event_id,
+    noticed_at,
+    message,
+    next_action,
+    is_open
+from doubts

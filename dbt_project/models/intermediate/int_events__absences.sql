@@ -1,0 +1,68 @@
+-- Each stretch of fetches that did not tell an occurrence, and whether they are enough to take it as withdrawn. Fetches
+-- of a feed that had lost too much count only once it has come back.
+with missed as (
+
+    select * from {{ ref('int_events__missed_fetches') }}
+
+),
+
+losses as (
+
+    select * from {{ ref('int_events__losses') }}
+
+),
+
+settings as (
+
+    select withdrawn_after_fetches from {{ ref('stg_library__event_identity') }}
+
+),
+
+believed as (
+
+    select
+        missed.*,
+        coalesce(not losses.is_guarded or missed.run_number >= losses.recovered_run, false) as is_believed
+    from missed
+    inner join losses
+        on
+            missed.source_id = losses.source_id
+            and missed.missing_since_run = losses.run_number
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(case when is_believed then 1 else 0 end) over (
+            partition by occurrence_id, last_told_run
+            order by fetch_id
+            rows between unbounded preceding and current row
+        ) as believed_number
+    from believed
+
+),
+
+final as (
+
+    select
+        numbered.occurrence_id,
+        numbered.source_id,
+        numbered.last_told_run,
+        numbered.missing_since_run,
+        numbered.start_at,
+        min(numbered.fetched_at) as missing_since_at,
+        max(numbered.believed_number) as absent_fetch_count,
+        min(case when numbered.believed_number >= settings.withdrawn_after_fetches then numbered.fetched_at end)
+            as enough_at,
+        max(case when numbered.next_run_number is null then 1 else 0 end) = 1 as is_still_missing
+    from numbered
+    cross join settings
+    group by
+        numbered.occurrence_id, numbered.source_id, numbered.last_told_run, numbered.missing_since_run,
+        numbered.start_at
+
+)
+
+select * from final

@@ -1,0 +1,271 @@
+-- What the rules decided carefully and a person should see: one row per doubt, with what to do.
+with settings as (
+
+    select * from {{ ref('stg_library__event_identity') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_events__events') }}
+
+),
+
+claims as (
+
+    select
+        identity.event_id,
+        identity.is_anchor,
+        occurrences.*,
+        owners.owner_branch_id,
+        titles.title_key
+    from {{ ref('int_events__identity') }} as identity
+    inner join {{ ref('int_events__occurrences') }} as occurrences on identity.claim_id = occurrences.occurrence_id
+    left join {{ ref('int_events__owner_branches') }} as owners on identity.claim_id = owners.occurrence_id
+    left join {{ ref('int_events__titles') }} as titles on occurrences.title = titles.title
+
+),
+
+decided as (
+
+    select distinct claims.event_id
+    from {{ ref('stg_library__event_decisions') }} as decisions
+    inner join claims
+        on
+            (
+                decisions.source_id = claims.source_id
+                and decisions.series_id = claims.series_id
+                and decisions.slot = claims.slot
+            )
+            or (
+                decisions.other_source_id = claims.source_id
+                and decisions.other_series_id = claims.series_id
+                and decisions.other_slot = claims.slot
+            )
+
+),
+
+absences as (
+
+    select
+        absences.occurrence_id,
+        min(absences.missing_since_at) as missing_since_at
+    from {{ ref('int_events__absences') }} as absences
+    where absences.is_still_missing
+    group by absences.occurrence_id
+
+),
+
+losses as (
+
+    select
+        'future_lost' as doubt_kind,
+        source_id,
+        'run ' || cast(run_number as {{ dbt.type_string() }}) as subject_id,
+        cast(null as {{ dbt.type_string() }}) as event_id,
+        fetched_at as noticed_at,
+        'one fetch lacks ' || cast(lost_count as {{ dbt.type_string() }}) || ' of '
+        || cast(lost_count + remaining_count as {{ dbt.type_string() }})
+        || ' events that lay ahead; nothing was withdrawn on its word' as message,
+        'Look at the feed. If it is whole, decide not_countable for what was truly taken out; if it is broken, '
+        || 'tell the publisher: it closes when the events are told again or their dates have passed.' as next_action,
+        recovered_run is null and still_missing_count > 0 as is_open
+    from {{ ref('int_events__losses') }}
+    where is_guarded
+
+),
+
+late as (
+
+    select
+        'changed_after_it_ended' as doubt_kind,
+        source_id,
+        occurrence_id as subject_id,
+        event_id,
+        last_changed_at as noticed_at,
+        'told as ' || late_change || ' after it had ended' as message,
+        'Ask the branch what happened; decide countable or not_countable where the late word is wrong.' as next_action
+    from claims
+    where late_change is not null
+
+),
+
+partly_withdrawn as (
+
+    select
+        'one_source_took_it_out' as doubt_kind,
+        claims.source_id,
+        claims.occurrence_id as subject_id,
+        claims.event_id,
+        claims.withdrawn_at as noticed_at,
+        'one source no longer tells of it, another does; it stays' as message,
+        'Ask the branch; decide not_countable if it was not held.' as next_action
+    from claims
+    inner join events on claims.event_id = events.event_id
+    where claims.status = 'withdrawn' and events.status <> 'withdrawn'
+
+),
+
+partly_cancelled as (
+
+    select
+        'one_source_cancelled_it' as doubt_kind,
+        claims.source_id,
+        claims.occurrence_id as subject_id,
+        claims.event_id,
+        claims.last_changed_at as noticed_at,
+        'one source says cancelled, a better believed one says ' || events.status as message,
+        'Ask the branch; decide not_countable if it was not held.' as next_action
+    from claims
+    inner join events on claims.event_id = events.event_id
+    where claims.status = 'cancelled' and events.status <> 'cancelled'
+
+),
+
+reposted as (
+
+    select
+        'perhaps_moved' as doubt_kind,
+        gone.source_id,
+        gone.occurrence_id as subject_id,
+        gone.event_id,
+        min(absences.missing_since_at) as noticed_at,
+        'went missing, and one like it is told on another date under another id' as message,
+        'If it was moved, decide not_countable for the old one, or wait until it is withdrawn.' as next_action
+    from claims as gone
+    inner join absences on gone.occurrence_id = absences.occurrence_id
+    inner join claims as come
+        on
+            gone.source_id = come.source_id
+            and gone.series_id <> come.series_id
+            and gone.title_key = come.title_key
+            and coalesce(gone.owner_branch_id, '') = coalesce(come.owner_branch_id, '')
+            and come.first_told_at >= absences.missing_since_at
+            and abs({{ days_between('gone.start_on', 'come.start_on') }}) <= 14
+    where gone.status in ('scheduled', 'moved', 'occurred')
+    group by gone.source_id, gone.occurrence_id, gone.event_id
+
+),
+
+alike as (
+
+    select
+        'perhaps_one_event' as doubt_kind,
+        claims.source_id,
+        pairs.claim_id || ' ' || pairs.other_claim_id as subject_id,
+        claims.event_id,
+        claims.last_changed_at as noticed_at,
+        'scores ' || cast(pairs.score as {{ dbt.type_string() }}) || ' with a claim of ' || others.source_id || ': '
+        || pairs.match_reason as message,
+        'Decide same or different for the two claims.' as next_action
+    from {{ ref('int_events__claim_pairs') }} as pairs
+    inner join claims on pairs.claim_id = claims.occurrence_id
+    inner join claims as others on pairs.other_claim_id = others.occurrence_id
+    inner join events on claims.event_id = events.event_id
+    inner join events as other_events on others.event_id = other_events.event_id
+    cross join settings
+    where
+        claims.is_anchor and others.is_anchor
+        and claims.event_id <> others.event_id
+        and pairs.conflict is null
+        and pairs.score >= settings.least_score - 10
+        and events.is_countable and other_events.is_countable
+
+),
+
+reports as (
+
+    select * from {{ ref('int_events__attendance') }}
+    where attendance_count is not null
+
+),
+
+homeless as (
+
+    select
+        'report_without_event' as doubt_kind,
+        source_id,
+        report_id as subject_id,
+        cast(null as {{ dbt.type_string() }}) as event_id,
+        reported_at as noticed_at,
+        'an attendance report fits no event' as message,
+        'Correct date, time, branch or title in the report, or have the event told in a feed.' as next_action
+    from reports
+    where event_id is null
+
+),
+
+impossible as (
+
+    select
+        'attendance_at_no_event' as doubt_kind,
+        reports.source_id,
+        reports.report_id as subject_id,
+        reports.event_id,
+        reports.reported_at as noticed_at,
+        'people are reported at an event that is ' || events.status as message,
+        'Ask the branch; decide countable if it was held, or correct the report.' as next_action
+    from reports
+    inner join events on reports.event_id = events.event_id
+    where events.status in ('cancelled', 'postponed', 'withdrawn') and reports.attendance_count > 0
+
+),
+
+contradicted as (
+
+    select
+        'reports_disagree' as doubt_kind,
+        reports.source_id,
+        reports.report_id as subject_id,
+        reports.event_id,
+        reports.reported_at as noticed_at,
+        'another report of the event says another number, and is used' as message,
+        'Correct the one that is wrong; they are never added.' as next_action
+    from reports
+    inner join reports as used on reports.event_id = used.event_id and used.is_used
+    where not reports.is_used and reports.attendance_count <> used.attendance_count
+
+),
+
+about_events as (
+
+    select * from late
+    union all
+    select * from partly_withdrawn
+    union all
+    select * from partly_cancelled
+    union all
+    select * from reposted
+    union all
+    select * from alike
+    union all
+    select * from impossible
+    union all
+    select * from contradicted
+
+),
+
+final as (
+
+    select * from losses
+    union all
+    select
+        *,
+        true as is_open
+    from homeless
+    union all
+    select
+        about_events.doubt_kind,
+        about_events.source_id,
+        about_events.subject_id,
+        about_events.event_id,
+        about_events.noticed_at,
+        about_events.message,
+        about_events.next_action,
+        decided.event_id is null as is_open
+    from about_events
+    left join decided on about_events.event_id = decided.event_id
+
+)
+
+select * from final

@@ -1,0 +1,1 @@
+{{ match_round(ref('int_events__matches_3')) }}

@@ -1,0 +1,97 @@
+-- Events and attendances cut four ways. Each cut alone adds up to the figure of the same place and period; across cuts
+-- nothing may be added.
+with figures as (
+
+    select * from {{ ref('figures') }}
+    where figure_id in ('events_held', 'event_attendances') and period_kind in ('month', 'quarter', 'year')
+
+),
+
+events as (
+
+    select
+        events.*,
+        attendance.attendance_count
+    from {{ ref('int_events__events') }} as events
+    left join {{ ref('int_events__attendance') }} as attendance
+        on events.event_id = attendance.event_id and attendance.is_used
+    where events.is_countable and events.area_id is not null
+
+),
+
+parts as (
+
+    {% for split, column in [
+        ('type', 'kind'), ('organiser', 'organiser'), ('place', 'place'), ('audience', 'audience')
+    ] %}
+        select
+            '{{ split }}' as split,
+            {{ column }} as split_value,
+            area_id,
+            owner_branch_id,
+            start_on,
+            attendance_count
+        from events
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+cells as (
+
+    select
+        figures.figure_id,
+        figures.definition_version,
+        parts.split,
+        parts.split_value,
+        figures.area_id,
+        figures.branch_id,
+        figures.period_kind,
+        figures.period_start,
+        figures.period_end,
+        figures.value as total_value,
+        figures.status_value,
+        figures.as_of,
+        figures.data_version,
+        count(*) as held_count,
+        count(parts.attendance_count) as reported_count,
+        sum(parts.attendance_count) as attendance_count
+    from figures
+    inner join parts
+        on
+            figures.area_id = parts.area_id
+            and coalesce(figures.branch_id, parts.owner_branch_id) = parts.owner_branch_id
+            and parts.start_on >= figures.period_start
+            and parts.start_on < figures.period_end
+    group by
+        figures.figure_id, figures.definition_version, parts.split, parts.split_value, figures.area_id,
+        figures.branch_id, figures.period_kind, figures.period_start, figures.period_end, figures.value,
+        figures.status_value, figures.as_of, figures.data_version
+
+),
+
+final as (
+
+    select
+        figure_id,
+        definition_version,
+        split,
+        split_value,
+        area_id,
+        branch_id,
+        period_kind,
+        period_start,
+        period_end,
+        case
+            when total_value is null then null
+            when figure_id = 'events_held' then cast(held_count as double precision)
+            else cast(attendance_count as double precision)
+        end as value,
+        case when total_value is null then status_value else 'A' end as status_value,
+        as_of,
+        data_version
+    from cells
+
+)
+
+select * from final
