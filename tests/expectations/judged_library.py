@@ -61,8 +61,14 @@ create table core.fct_event as
         'a1' as area_id, case when i = 1 then 'unassigned' else 'b1' end as owner_branch_id, 'Room' as venue,
         case when i = 0 then 'cancelled' else 'occurred' end as status, 'event' as kind, i > 0 as is_countable,
         case when i = 0 then 'it is cancelled' else 'held' end as count_reason, 1::bigint as partner_count,
-        1::bigint as receipt_id, 'aa' as blob_sha256
+        1::bigint as receipt_id, 'aa' as blob_sha256, 2::bigint as claim_count, 2::bigint as source_count,
+        'with_partner' as organiser
     from range(20) as numbers(i);
+create table core.fct_event_doubt as
+    select unnest(['future_lost', 'changed_after_it_ended', 'one_source_took_it_out', 'one_source_cancelled_it',
+        'perhaps_moved', 'perhaps_one_event', 'report_without_event', 'attendance_at_no_event',
+        'reports_disagree']) as doubt_kind, 's2' as source_id, 'x' as subject_id, 'e1' as event_id,
+        'Something is odd.' as message, 'Ask the branch.' as next_action, false as is_open;
 create table core.fct_reject as
     select 's1' as source_id, 1::bigint as receipt_id, timestamp '2023-01-01' as received_at, 'f.csv' as origin,
         'record' as scope, 'negative' as reason, 'A count is negative.' as message,
@@ -115,6 +121,15 @@ where figure_id = 'visits' and period_start <= date '2024-08-01' and period_end 
 -- 2023 of a figure that could not be told
 update kpi.figures set value = null, value_low = null, value_high = null, status_value = 'L', method = 'none'
 where figure_id = 'event_attendances' and period_start < date '2024-01-01';
+
+create table kpi.events_split as
+select figures.figure_id, splits.split, parts.part as split_value, figures.area_id, figures.branch_id,
+    figures.period_kind, figures.period_start, figures.period_end, figures.value / 2 as value
+from kpi.figures as figures,
+    (select unnest(['type', 'organiser', 'place', 'audience']) as split) as splits,
+    (select unnest(['one', 'two']) as part) as parts
+where figures.figure_id in ('events_held', 'event_attendances') and figures.value is not null
+    and figures.period_kind in ('month', 'quarter', 'year');
 
 create table kpi.yearly_growth as
 select this.figure_id, this.area_id, this.branch_id, year(this.period_start)::int as year, this.value,

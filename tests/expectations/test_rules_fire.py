@@ -205,9 +205,11 @@ DAMAGES: dict[str, dict[str, str]] = {
         "events_have_a_date": "update core.fct_event set start_on = null where event_id = 'e3'",
         "events_do_not_end_before_they_start": "update core.fct_event set end_at = timestamp '2023-01-01'",
         "dates_do_not_run_backwards": "update core.fct_event set end_on = date '2023-01-01'",
-        "statuses_are_known": "update core.fct_event set status = 'moved' where event_id = 'e0'",
+        "statuses_are_known": "update core.fct_event set status = 'shifted' where event_id = 'e0'",
         "countability_is_decided": "update core.fct_event set is_countable = null where event_id = 'e3'",
         "only_held_events_count": "update core.fct_event set is_countable = true",
+        "events_of_others_do_not_count": "update core.fct_event set organiser = 'other' where event_id = 'e3'",
+        "claims_are_no_fewer_than_sources": "update core.fct_event set source_count = 3 where event_id = 'e3'",
         "count_decisions_have_reasons": "update core.fct_event set count_reason = null where event_id = 'e3'",
         "partner_counts_are_not_negative": "update core.fct_event set partner_count = -1 where event_id = 'e3'",
         "counted_events_are_in_an_area": "update core.fct_event set area_id = null where event_id = 'e3'",
@@ -265,6 +267,32 @@ DAMAGES: dict[str, dict[str, str]] = {
         "growth_has_a_base": "update kpi.yearly_growth set growth_share = 0.1 where base_value is null",
         "growth_is_from_unrounded_values": "update kpi.yearly_growth set growth_share = round(growth_share, 3) + 0.001",
         "no_growth_over_a_break": "update kpi.yearly_growth set comparability = 'B'",
+    },
+    "core_fct_event_doubt": {
+        "kinds_are_known": "update core.fct_event_doubt set doubt_kind = 'hunch'",
+        "next_actions_are_given": "update core.fct_event_doubt set next_action = null",
+        "openness_is_known": "update core.fct_event_doubt set is_open = null",
+        **{
+            rule: f"update core.fct_event_doubt set is_open = true where doubt_kind = '{kind}'"
+            for rule, kind in {
+                "feeds_keep_their_future": "future_lost",
+                "the_past_is_left_alone": "changed_after_it_ended",
+                "no_source_takes_events_out_alone": "one_source_took_it_out",
+                "sources_agree_on_cancellations": "one_source_cancelled_it",
+                "reposted_events_are_settled": "perhaps_moved",
+                "near_matches_are_settled": "perhaps_one_event",
+                "reports_find_their_events": "report_without_event",
+                "no_attendance_without_an_event": "attendance_at_no_event",
+                "reports_agree": "reports_disagree",
+            }.items()
+        },
+    },
+    "kpi_events_split": {
+        **{
+            f"{split}s_add_up": f"update kpi.events_split set value = value + 1 where split = '{split}'"
+            for split in ("type", "organiser", "place", "audience")
+        },
+        "rows_are_unique": "insert into kpi.events_split from kpi.events_split",
     },
     **{
         f"kpi_{table}": {
