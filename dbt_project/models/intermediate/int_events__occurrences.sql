@@ -30,9 +30,17 @@ keys as (
         max(series_id) as series_id,
         max(slot) as slot,
         max(case when is_recurring then 1 else 0 end) = 1 as is_recurring,
-        max(case when is_override then 1 else 0 end) = 1 as is_override
+        max(case when is_override then 1 else 0 end) = 1 as is_override,
+        max(told_at) as last_told_at
     from {{ ref('int_events__tellings') }}
     group by occurrence_id
+
+),
+
+-- Feeds of changes say what they take away. Some take away what is over as well: only what lay ahead is cancelled by it.
+removals as (
+
+    select * from {{ ref('stg_events__tombstones') }}
 
 ),
 
@@ -51,6 +59,26 @@ withdrawals as (
     from {{ ref('int_events__absences') }}
     where is_still_missing and enough_at is not null
     group by occurrence_id
+
+),
+
+removed as (
+
+    select
+        numbered.occurrence_id,
+        max(coalesce(removals.removed_at, removals.received_at)) as removed_at
+    from numbered
+    inner join keys on numbered.occurrence_id = keys.occurrence_id
+    inner join removals
+        on
+            numbered.source_id = removals.source_id
+            and keys.series_id = removals.series_id
+            and (removals.slot is null or keys.slot = removals.slot)
+            and removals.received_at > keys.last_told_at
+    where
+        numbered.version_rank = 1
+        and coalesce(removals.removed_at, removals.received_at) < numbered.start_at
+    group by numbered.occurrence_id
 
 ),
 
@@ -126,18 +154,21 @@ judged as (
         case
             when told.told_status in ('cancelled', 'postponed') then told.told_status
             when coalesce(titles.told_status, '') <> '' then titles.told_status
+            when removed.removed_at is not null then 'cancelled'
             when withdrawals.withdrawn_at is not null then 'withdrawn'
             else told.told_status
         end as fate,
         case
             when told.told_status in ('cancelled', 'postponed') then 'told'
             when coalesce(titles.told_status, '') <> '' then 'title'
+            when removed.removed_at is not null then 'removed'
             when withdrawals.withdrawn_at is not null then 'absent'
             else 'told'
         end as fate_rule
     from told
     left join titles on told.title = titles.title
     left join withdrawals on told.occurrence_id = withdrawals.occurrence_id
+    left join removed on told.occurrence_id = removed.occurrence_id
 
 ),
 
