@@ -12,9 +12,14 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ingest.errors import PermanentFailure
+
+# Files that wait for the disk at the same time: a journal commits them together, which is some ten times faster than
+# one after the other. More threads gain nothing.
+SYNC_THREADS = 8
 
 
 def sha256_of(body: bytes) -> str:
@@ -64,18 +69,30 @@ def write_atomically(path: Path, body: bytes, *, durable: bool = True) -> None:
 
 def make_durable(paths: Iterable[Path]) -> None:
     """Bring files that were written with `durable=False`, and removals beside them, to disk, each folder once."""
-    folders = set()
-    for path in paths:
-        folders.add(path.parent)
-        if path.exists():
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    for folder in sorted(folders):
-        if folder.is_dir():
-            fsync_directory(folder)
+    files = list(paths)
+    _sync(files)
+    _sync(sorted({path.parent for path in files}))
+
+
+def _sync(paths: list[Path]) -> None:
+    """fsync files or folders, many at once; what is gone has nothing to bring to disk."""
+    if len(paths) < 2:
+        for path in paths:
+            _sync_one(path)
+        return
+    with ThreadPoolExecutor(min(SYNC_THREADS, len(paths))) as threads:
+        list(threads.map(_sync_one, paths))  # the list, because it raises what a thread raised
+
+
+def _sync_one(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class BlobStore:
