@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.catalogue import Arrival, Receipt
@@ -53,9 +54,12 @@ class Reject:
 
 @dataclass
 class Parsed:
-    """What one blob says: rows per lake table (dicts or a frame with the contract's columns), and rejects."""
+    """What one blob says: rows per lake table, and rejects.
 
-    rows: dict[str, Sequence[Mapping[str, Any]] | pd.DataFrame] = field(default_factory=dict)
+    Rows are dicts, or a frame or Arrow table with columns of the contract.
+    """
+
+    rows: dict[str, Sequence[Mapping[str, Any]] | pd.DataFrame | pa.Table] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
 
 

@@ -11,6 +11,7 @@ zone must never move a figure. Intervals are half-open `[start, end)`. Null mean
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -46,7 +47,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...] = field(default_factory=tuple)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema, with nullability as the contract says."""
         return pa.schema([pa.field(c.name, c.type, nullable=not c.required) for c in self.columns])

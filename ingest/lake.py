@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ FETCH_BLOCK = 10_000
 # Readings that share one waiting for the disk; what a kill can cost is reading so many again.
 READ_BATCH = 256
 READ_BATCH_BYTES = 64 * 1024 * 1024
+# Up to here a compressor and a dictionary per column cost more than they save, in bytes as in time.
+PLAIN_ROWS = 16
 MARKERS = "_read"
 
 
@@ -61,14 +65,19 @@ def parse_id(adapter: Adapter, source: Source, options: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def to_arrow(table: Table, rows: Sequence[Mapping[str, Any]] | pd.DataFrame) -> pa.Table:
+def to_arrow(table: Table, rows: Sequence[Mapping[str, Any]] | pd.DataFrame | pa.Table) -> pa.Table:
     """Rows in the contract's columns and types.
 
     Raises:
         pa.ArrowInvalid, pa.ArrowTypeError, ValueError: a value does not fit, a required one is null, or a column is
             not in the contract.
     """
-    if isinstance(rows, pd.DataFrame):
+    if isinstance(rows, pa.Table):
+        names = set(rows.column_names)
+        arrays = [
+            rows[c.name].cast(c.type) if c.name in names else pa.nulls(rows.num_rows, c.type) for c in table.columns
+        ]
+    elif isinstance(rows, pd.DataFrame):
         names = set(rows.columns)
         arrays = [
             _array(rows[c.name], c.type) if c.name in names else pa.nulls(len(rows), c.type) for c in table.columns
@@ -91,13 +100,23 @@ def _array(values: Sequence[Any] | pd.Series, kind: pa.DataType) -> pa.Array | p
     if isinstance(values, list) and pa.types.is_integer(kind) and any(isinstance(v, float) for v in values):
         # From a list Arrow would cut 5.7 to 5 without a word; a cast from float refuses it.
         return pa.array(values, type=pa.float64(), from_pandas=True).cast(kind)
+    if isinstance(values, list) and all(v is None for v in values):
+        return pa.nulls(len(values), kind)  # most columns of most makes, and much faster
     return pa.array(values, type=kind, from_pandas=True)
 
 
 def parquet_bytes(rows: pa.Table) -> bytes:
     """The same rows give the same bytes, with the same pyarrow."""
     out = io.BytesIO()
-    pq.write_table(rows, out, compression="zstd", version="2.6", store_schema=False)
+    is_small = rows.num_rows <= PLAIN_ROWS
+    pq.write_table(
+        rows,
+        out,
+        compression="none" if is_small else "zstd",
+        use_dictionary=not is_small,
+        version="2.6",
+        store_schema=False,
+    )
     return out.getvalue()
 
 
@@ -152,6 +171,7 @@ class Lake:
             self._forget((way.source.source_id, stem(way.adapter, way.receipt)) for way in batch)
             written: list[Path] = []
             markers: list[tuple[Path, bytes]] = []
+            ids: dict[tuple[int, int, int], str] = {}  # worked out once; the batch keeps the objects alive
             for way in batch:
                 name = stem(way.adapter, way.receipt)
                 tables = _tables(way)
@@ -161,7 +181,10 @@ class Lake:
                         write_atomically(path, parquet_bytes(rows), durable=False)
                         written.append(path)
                 counts = {table_name: rows.num_rows for table_name, rows in tables.items()}
-                reading = parse_id(way.adapter, way.source, way.options)
+                which = (id(way.adapter), id(way.source), id(way.options))
+                if which not in ids:
+                    ids[which] = parse_id(way.adapter, way.source, way.options)
+                reading = ids[which]
                 marker = self.root / MARKERS / way.source.source_id / f"{name}.{reading}.json"
                 markers.append((marker, json.dumps(counts, sort_keys=True).encode()))
                 yield counts
@@ -182,17 +205,23 @@ class Lake:
         for source_id, name in readings:
             by_source.setdefault(source_id, set()).add(name)
         for source_id, names in by_source.items():
+            folder = self.root / MARKERS / source_id
+            # Plain names: a hundred thousand Path objects per batch would be most of the work.
+            standing = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
             markers = [
-                path
-                for path in (self.root / MARKERS / source_id).glob("[!.]*.json")
-                if path.name.removesuffix(".json").rsplit(".", 1)[0] in names
+                folder / name
+                for name in standing
+                if name.endswith(".json") and name.removesuffix(".json").rsplit(".", 1)[0] in names
             ]
             for marker in markers:
                 marker.unlink(missing_ok=True)
             make_durable(markers)
-            rows = [path for table in TABLES for name in names if (path := self._file(table, source_id, name)).exists()]
-            for path in rows:
-                path.unlink(missing_ok=True)
+            for table in TABLES:
+                rows = self.root / table / source_id
+                if rows.is_dir():
+                    for name in names:
+                        with suppress(FileNotFoundError):
+                            os.unlink(f"{rows}/{name}.parquet")  # noqa: PTH108
 
     def write_fetches(self, receipts: Iterable[Receipt]) -> None:
         """Write the receipts as the `fetches` table, in blocks by number."""
@@ -244,11 +273,13 @@ class Lake:
 def _batches(work: Iterable[Way]) -> Iterator[list[Way]]:
     """Work in batches that are bounded in number and in bytes held at once."""
     batch: list[Way] = []
+    held = 0
     for way in work:
         batch.append(way)
-        if len(batch) == READ_BATCH or sum(len(w.body) for w in batch) > READ_BATCH_BYTES:
+        held += len(way.body)
+        if len(batch) == READ_BATCH or held > READ_BATCH_BYTES:
             yield batch
-            batch = []
+            batch, held = [], 0
     if batch:
         yield batch
 
@@ -298,9 +329,7 @@ def _typed(adapter: Adapter, parsed: Parsed, lineage: dict[str, Any]) -> tuple[d
     tables: dict[str, pa.Table] = {}
     try:
         for name in adapter.tables:
-            rows = parsed.rows.get(name, [])
-            traced = rows.assign(**lineage) if isinstance(rows, pd.DataFrame) else [{**r, **lineage} for r in rows]
-            tables[name] = to_arrow(TABLES[name], traced)
+            tables[name] = to_arrow(TABLES[name], _traced(parsed.rows.get(name, []), lineage))
         stray = set(parsed.rows) - set(adapter.tables)
         if stray:
             raise ValueError(f"{adapter.name} wrote to tables it did not announce: {sorted(stray)}")
@@ -313,6 +342,18 @@ def _typed(adapter: Adapter, parsed: Parsed, lineage: dict[str, Any]) -> tuple[d
         return tables, _reject_table([*parsed.rejects, *broken], lineage)
     except Exception as error:  # noqa: BLE001 - a reject that is itself malformed is a fault of the parser, too
         return tables, _reject_table([_contract_broken(adapter, "rejects", error), *broken], lineage)
+
+
+def _traced(
+    rows: Sequence[Mapping[str, Any]] | pd.DataFrame | pa.Table, lineage: dict[str, Any]
+) -> Sequence[Mapping[str, Any]] | pd.DataFrame | pa.Table:
+    """Rows with where they came from, whatever form they are in."""
+    if isinstance(rows, pa.Table):
+        rows = rows.drop_columns([name for name in lineage if name in rows.column_names])
+        for name, value in lineage.items():
+            rows = rows.append_column(name, pa.repeat(pa.scalar(value), rows.num_rows))
+        return rows
+    return rows.assign(**lineage) if isinstance(rows, pd.DataFrame) else [{**r, **lineage} for r in rows]
 
 
 def _contract_broken(adapter: Adapter, what: str, error: Exception) -> Reject:
