@@ -85,7 +85,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="levende-ingest-") as name:
         root = Path(name)
         print(f"ingest: rows per second to Parquet; median of {ROUNDS} rounds in alternating order")
-        print("  delivery                                   side                      rows/s   seconds  ours against it")
+        print(
+            "  delivery                                   side                      rows/s   seconds  ours against it"
+        )
         for contest in contests(root):
             show(contest, measure(contest, root / "work"))
         print(
@@ -327,9 +329,7 @@ def _dlt(scratch: Path, resource: Callable[[Any], Any]) -> int:
         destination=filesystem(bucket_url=(scratch / "out").as_uri()),
         dataset_name="doors",
     )
-    load = pipeline.run(
-        resource(dlt), table_name="counts", loader_file_format="parquet", write_disposition="append"
-    )
+    load = pipeline.run(resource(dlt), table_name="counts", loader_file_format="parquet", write_disposition="append")
     load.raise_on_failed_jobs()
     return sum(pq.read_metadata(path).num_rows for path in (scratch / "out/doors/counts").rglob("*.parquet"))
 

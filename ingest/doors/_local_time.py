@@ -52,6 +52,7 @@ def known_zone(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)  # all lines of a file ask for the same hours around a clock change
 def instants(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
     """The moments at which a clock on the wall showed this: none, one, or two in order.
 

@@ -10,6 +10,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ingest.adapters import Reject
 from ingest.errors import UnreadableBody
@@ -157,6 +158,7 @@ COUNT_FAULTS = {
 }
 
 
+@lru_cache(maxsize=16_384)  # the same few hundred texts stand in half a million cells
 def read_count(text: str | None, most: int = MOST_PEOPLE) -> tuple[int | None, str]:
     """One cell as a count of people.
 

@@ -5,19 +5,26 @@ Nordic library systems (`Avdeling;Dato;Time;Inn;Ut`), whose real one is not publ
 of their own, and any judgement of the numbers.
 
 Every distinct text is read once, and times become UTC column by column: a door file has a hundred thousand cells and
-a few hundred different texts. Only odd rows are looked at twice: totals and headers go, the rest is rejected.
+a few hundred different texts. Records that are cut plainly are cut all at once; only odd ones are looked at one by
+one: totals and headers go, the rest is rejected. Both ways read a text by the same functions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
 from pydantic import Field, model_validator
 
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
@@ -26,7 +33,15 @@ from ingest.config import Source
 from ingest.doors import _text
 from ingest.doors._columns import DatedTableOptions, check_columns, layout, offset_minutes, read_date, zone_text
 from ingest.doors._keys import ONLY_LINE, microseconds, name_key, observation_ids
-from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, resolve_intervals
+from ingest.doors._local_time import (
+    DAY_US,
+    EXACT,
+    MINUTE_US,
+    NONEXISTENT,
+    Integers,
+    Intervals,
+    resolve_intervals,
+)
 from ingest.home import naive_utc
 
 Role = Literal["device", "line", "date", "time", "stamp", "in", "out", "undirected", "status"]
@@ -171,6 +186,50 @@ class _Row(NamedTuple):
     status: str | None
 
 
+class _Values(dict[K, int]):
+    """Different values, numbered as they come."""
+
+    def __missing__(self, value: K) -> int:
+        number = self[value] = len(self)
+        return number
+
+
+class _Columns:
+    """Readable records column by column: line numbers, and per column the number of its value in `_Values`."""
+
+    def __init__(self) -> None:
+        self.devices: _Values[str] = _Values()
+        self.lines: _Values[str] = _Values()
+        self.moments: _Values[_Moment] = _Values()
+        self.counts: _Values[_Counts] = _Values()
+        self.statuses: _Values[str | None] = _Values()
+        self._parts: list[Integers] = []
+
+    def add(self, part: Integers) -> None:
+        """Records as rows of six numbers: line number, device, line, moment, counts, status."""
+        self._parts.append(part)
+
+    def add_rows(self, rows: Iterable[_Row]) -> None:
+        """Records that were read one by one."""
+        part = [
+            (
+                row.number,
+                self.devices[row.device_key],
+                self.lines[row.line_key],
+                self.moments[row.moment],
+                self.counts[row.counts],
+                self.statuses[row.status],
+            )
+            for row in rows
+        ]
+        self.add(np.array(part, dtype=np.int64).reshape(-1, 6))
+
+    def in_order(self) -> tuple[Integers, ...]:
+        """The six columns, in the order of the file."""
+        told = np.concatenate(self._parts)
+        return tuple(told[np.argsort(told[:, 0], kind="stable")].T)
+
+
 class _Fault(NamedTuple):
     """Why a record, or one text of it, can't be read: a key of `FAULTS` or of `COUNT_FAULTS`, and the column."""
 
@@ -230,12 +289,11 @@ class IntervalCsv(Adapter):
         """
         lines = _text.lines_of(_text.decode(body, options.encodings))
         reader = _Reader(lines, options)
-        rows = reader.rows()
-        frame = _frame(reader, rows, source.source_id, microseconds(naive_utc(receipt.received_at)))
+        rows = _rows(reader, reader.columns(), source.source_id, microseconds(naive_utc(receipt.received_at)))
         rejects = [reject for _, reject in sorted(reader.rejects, key=lambda r: r[0])]
-        if frame is None:
+        if rows is None:
             return Parsed(rejects=rejects or [_text.nothing_read()])
-        return Parsed(rows={"door_observations": frame}, rejects=rejects)
+        return Parsed(rows={"door_observations": rows}, rejects=rejects)
 
 
 class _Reader:
@@ -263,18 +321,73 @@ class _Reader:
         self._when = _cells_of([self._at[r] for r in TIMES if r in self._at])
         self._people_at = _cells_of([self._at[r] for r in self.count_roles])
 
-    def rows(self) -> list[_Row]:
+    def columns(self) -> _Columns:
         """All readable records."""
-        return [
-            row for number, cells in _text.cells_of(self._lines, self._delimiter) if (row := self._read(number, cells))
-        ]
+        told = _Columns()
+        odd = self._read_plain(told)
+        told.add_rows(
+            row for number, cells in _text.cells_of(odd, self._delimiter) if (row := self._read(number, cells))
+        )
+        return told
+
+    def _read_plain(self, told: _Columns) -> list[tuple[int, str]]:
+        """Read what can be read all at once; returns the lines that must be looked at one by one."""
+        plain: list[tuple[int, str]] = []
+        odd: list[tuple[int, str]] = []
+        delimiter, cuts = self._delimiter, len(self._headers) - 1
+        for numbered in self._lines:
+            line = numbered[1]
+            is_plain = line.count(delimiter) == cuts and '"' not in line and line[0] != "\ufeff"
+            (plain if is_plain else odd).append(numbered)
+        cells = _cut([line for _, line in plain], delimiter, len(self._headers))
+        if cells is None:
+            return list(self._lines)
+        numbers = np.array([number for number, _ in plain], dtype=np.int64)
+        absent = np.zeros(len(plain), dtype=np.int64)
+
+        def read(roles: Iterable[Role], reader: Callable[[tuple[str, ...]], int]) -> Integers:
+            """Per record the number of its value, -1 where its texts can't be read; every combination is read once."""
+            which, texts = _combined([cells[self._at[role]] for role in roles])
+            return np.array([reader(combination) for combination in texts], dtype=np.int64)[which]
+
+        def name(values: _Values[str]) -> Callable[[tuple[str, ...]], int]:
+            return lambda texts: values[key] if (key := self._names[texts[0]]) else -1
+
+        def moment(texts: tuple[str, ...]) -> int:
+            found = self._moments[texts]
+            return -1 if isinstance(found, _Fault) else told.moments[found]
+
+        def people(texts: tuple[str, ...]) -> int:
+            found = self._counts[texts]
+            return -1 if isinstance(found, _Fault) else told.counts[found]
+
+        if "device" in self._at:
+            devices = read(["device"], name(told.devices))
+        else:
+            devices = absent + told.devices[self._names[str(self.options.device)]]
+        lines = read(["line"], name(told.lines)) if "line" in self._at else absent + told.lines[ONLY_LINE]
+        moments = read([role for role in TIMES if role in self._at], moment)
+        counts = read(self.count_roles, people)
+        if "status" in self._at:
+            statuses = read(["status"], lambda texts: told.statuses[texts[0].strip() or None])
+        else:
+            statuses = absent + told.statuses[None]
+        is_read = (devices >= 0) & (lines >= 0) & (moments >= 0) & (counts >= 0)
+        totals = [number for key, number in told.devices.items() if self._is_total(key)]
+        part = np.column_stack([numbers, devices, lines, moments, counts, statuses])
+        told.add(part[is_read & ~np.isin(devices, totals)])
+        odd += [plain[n] for n in np.flatnonzero(~is_read).tolist()]
+        return odd
+
+    def _is_total(self, key: str) -> bool:
+        """Whether a key names a sum: a sum per hour over all branches reads like a branch; only its name tells."""
+        return key.rstrip(" :") in self._totals
 
     def _read(self, number: int, cells: list[str]) -> _Row | None:
         """One record as a row; None when it is furniture or was rejected."""
         row = self._row(number, cells)
         if isinstance(row, _Row):
-            # A sum per hour over all branches reads like a branch; only its name tells.
-            return None if row.device_key.rstrip(" :") in self._totals else row
+            return None if self._is_total(row.device_key) else row
         if not self._is_furniture(cells):
             self.reject(number, row)
         return None
@@ -347,7 +460,7 @@ class _Reader:
     def _is_furniture(self, cells: list[str]) -> bool:
         """Whether an unreadable record is a total or the header once more."""
         labels = [name_key(cells[i]) for i in self._labels if i < len(cells)]
-        if any(label.rstrip(" :") in self._totals for label in labels):
+        if any(map(self._is_total, labels)):
             return True
         return [name_key(c) for c in cells[: len(self._headers)]] == self._header_keys
 
@@ -359,68 +472,127 @@ def _cells_of(places: list[int]) -> Callable[[list[str]], tuple[str, ...]]:
     return itemgetter(*places)
 
 
-def _frame(reader: _Reader, rows: list[_Row], source_id: str, received_us: int) -> pd.DataFrame | None:
+def _cut(lines: list[str], delimiter: str, width: int) -> list[pa.DictionaryArray] | None:
+    """Lines that all have so many cells, and no quotes, as columns of numbered texts; None where they can't be cut."""
+    if not lines or not delimiter.isascii():
+        return None
+    names = [str(n) for n in range(width)]
+    try:
+        table = csv.read_csv(
+            pa.BufferReader("\n".join(lines).encode()),
+            read_options=csv.ReadOptions(column_names=names),
+            parse_options=csv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, UnicodeEncodeError):
+        return None
+    if table.num_rows != len(lines):
+        return None
+    return [column.combine_chunks() for column in table.unify_dictionaries().columns]
+
+
+def _combined(columns: Sequence[pa.DictionaryArray]) -> tuple[Integers, list[tuple[str, ...]]]:
+    """The different combinations of texts in these columns, and which of them each record has."""
+    texts = [column.dictionary.to_pylist() for column in columns]
+    which = columns[0].indices.to_numpy().astype(np.int64)
+    combinations: list[tuple[str, ...]] = [(text,) for text in texts[0]]
+    for column, more in zip(columns[1:], texts[1:], strict=True):
+        numbers, found = pd.factorize(which * len(more) + column.indices.to_numpy())
+        combinations = [(*combinations[n // len(more)], more[n % len(more)]) for n in found.tolist()]
+        which = numbers.astype(np.int64)
+    return which, combinations
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """The different moments of a file, column by column."""
+
+    local_us: Integers
+    is_end: npt.NDArray[np.bool_]
+    is_told: npt.NDArray[np.bool_]
+    offset_us: Integers
+
+    @classmethod
+    def of(cls, moments: Iterable[_Moment]) -> _Moments:
+        told = list(moments)
+        return cls(
+            np.array([m.local_us for m in told], dtype=np.int64),
+            np.array([m.convention == "end" for m in told], dtype=np.bool_),
+            np.array([m.offset_minutes is not None for m in told], dtype=np.bool_),
+            np.array([(m.offset_minutes or 0) * MINUTE_US for m in told], dtype=np.int64),
+        )
+
+
+def _rows(reader: _Reader, told: _Columns, source_id: str, received_us: int) -> pa.Table | None:
     """The rows with their UTC intervals; skipped hours and contradictions go to the rejects."""
     options = reader.options
-    numbering: dict[tuple[str, str], int] = {}
-    series = [numbering.setdefault((row.device_key, row.line_key), len(numbering)) for row in rows]
-    spans = _intervals(rows, series, options)
-    told: dict[tuple[int, int], _Row] = {}
-    kept: list[int] = []
-    for n, (row, key, fold) in enumerate(
-        zip(rows, zip(series, spans.start_us.tolist(), strict=True), spans.fold.tolist(), strict=True)
-    ):
-        if fold == NONEXISTENT:
-            has_people = any(row.counts.values)
-            reader.reject(row.number, _Fault("nonexistent_local_time" if has_people else "dst_padding"))
-            continue
-        first = told.setdefault(key, row)
-        if first is row:
-            kept.append(n)
-        elif (first.counts, first.status) != (row.counts, row.status):
-            reader.reject(row.number, _Fault("duplicate_conflict"))
-    if not kept:
+    number, device, line, moment, counts, status = told.in_order()
+    series, names = _series(told, device, line)
+    spans = _intervals(_Moments.of(told.moments), moment, series, options)
+
+    people = list(told.counts)
+    exists = spans.fold != NONEXISTENT
+    for n in np.flatnonzero(~exists).tolist():
+        has_people = any(people[counts[n]].values)
+        reader.reject(int(number[n]), _Fault("nonexistent_local_time" if has_people else "dst_padding"))
+    # Of one line and start the first record stands; those that say the same again are left out without a word.
+    starts, _ = pd.factorize(spans.start_us)
+    same, _ = pd.factorize(np.where(exists, series * len(starts) + starts, -1 - np.arange(len(series))))
+    first = np.unique(same, return_index=True)[1][same]
+    is_first = first == np.arange(len(series))
+    differs = (counts != counts[first]) | (status != status[first])
+    for n in np.flatnonzero(~is_first & differs).tolist():
+        reader.reject(int(number[n]), _Fault("duplicate_conflict"))
+    kept = np.flatnonzero(exists & is_first)
+    if not len(kept):
         return None
-    rows = [rows[n] for n in kept]
-    start_us, end_us, fold = spans.start_us[kept], spans.end_us[kept], spans.fold[kept]
-    devices, lines = [row.device_key for row in rows], [row.line_key for row in rows]
-    columns: dict[str, Any] = {
-        "observation_id": observation_ids(source_id, devices, lines, "interval", start_us.tolist(), end_us.tolist()),
-        "device_key": devices,
-        "line_key": lines,
-        "kind": "interval",
-        "interval_start_at": start_us.astype("datetime64[us]"),
-        "interval_end_at": end_us.astype("datetime64[us]"),
-        "stamp_text": [row.moment.text for row in rows],
-        "stamp_convention": [row.moment.convention for row in rows],
-        "zone": [zone_text(row.moment.offset_minutes) or options.zone for row in rows],
-        "fold": fold,
-        "value_state": [row.counts.value_state for row in rows],
-        "reason_code": [row.counts.reason_code for row in rows],
-        "vendor_status": [row.status for row in rows],
-        "is_provisional": end_us > received_us,
-        "pointer": [f"line {row.number}" for row in rows],
+
+    start_us, end_us = spans.start_us[kept], spans.end_us[kept]
+    number, device, line, moment, counts, status = (a[kept] for a in (number, device, line, moment, counts, status))
+    moments = list(told.moments)
+    columns: dict[str, pa.Array] = {
+        "observation_id": observation_ids(source_id, names, "interval", series[kept], start_us, end_us),
+        "device_key": _taken(list(told.devices), device),
+        "line_key": _taken(list(told.lines), line),
+        "kind": pa.repeat("interval", len(kept)),
+        "interval_start_at": pa.array(start_us, type=pa.timestamp("us")),
+        "interval_end_at": pa.array(end_us, type=pa.timestamp("us")),
+        "stamp_text": _taken([m.text for m in moments], moment),
+        "stamp_convention": _taken([m.convention for m in moments], moment),
+        "zone": _taken([zone_text(m.offset_minutes) or options.zone for m in moments], moment),
+        "fold": pa.array(spans.fold[kept], type=pa.string()),
+        "value_state": _taken([c.value_state for c in people], counts),
+        "reason_code": _taken([c.reason_code for c in people], counts),
+        "vendor_status": _taken(list(told.statuses), status),
+        "is_provisional": pa.array(end_us > received_us),
+        "pointer": pc.binary_join_element_wise("line", pa.array(number).cast(pa.string()), " "),
     }
     for n, role in enumerate(reader.count_roles):
-        columns[f"{role}_count"] = pd.array([row.counts.values[n] for row in rows], dtype="Int64")
-    return pd.DataFrame(columns)
+        columns[f"{role}_count"] = _taken([c.values[n] for c in people], counts, pa.int64())
+    return pa.table(columns)
 
 
-def _intervals(rows: list[_Row], series: list[int], options: IntervalCsvOptions) -> Intervals:
-    """The rows' labels as UTC intervals; a label that says its offset needs no rule."""
-    is_end = np.array([row.moment.convention == "end" for row in rows], dtype=np.bool_)
-    spans = resolve_intervals(
-        np.array([row.moment.local_us for row in rows], dtype=np.int64),
-        is_end,
-        np.array(series, dtype=np.int64),
-        options.interval_minutes,
-        ZoneInfo(options.zone),
-    )
+def _series(told: _Columns, device: Integers, line: Integers) -> tuple[Integers, list[tuple[str, str]]]:
+    """Which series each record belongs to, and their device and line keys."""
+    devices, lines = list(told.devices), list(told.lines)
+    series, found = pd.factorize(device * len(lines) + line)
+    return series.astype(np.int64), [(devices[n // len(lines)], lines[n % len(lines)]) for n in found.tolist()]
+
+
+def _taken(values: Sequence[Any], which: Integers, kind: pa.DataType | None = None) -> pa.Array:
+    return pa.array(values, type=kind or pa.string()).take(pa.array(which))
+
+
+def _intervals(moments: _Moments, moment: Integers, series: Integers, options: IntervalCsvOptions) -> Intervals:
+    """The records' labels as UTC intervals; a label that says its offset needs no rule."""
+    local_us, is_end = moments.local_us[moment], moments.is_end[moment]
+    spans = resolve_intervals(local_us, is_end, series, options.interval_minutes, ZoneInfo(options.zone))
     length = options.interval_minutes * MINUTE_US
-    for n, row in enumerate(rows):
-        if row.moment.offset_minutes is not None:
-            stamp_us = row.moment.local_us - row.moment.offset_minutes * MINUTE_US
-            spans.start_us[n] = stamp_us - length if is_end[n] else stamp_us
-            spans.end_us[n] = spans.start_us[n] + length
-            spans.fold[n] = EXACT
+    is_told = moments.is_told[moment]
+    start_us = local_us - moments.offset_us[moment] - np.where(is_end, length, 0)
+    spans.start_us[is_told] = start_us[is_told]
+    spans.end_us[is_told] = start_us[is_told] + length
+    spans.fold[is_told] = EXACT
     return spans

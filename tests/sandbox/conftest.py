@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from ingest import config
@@ -35,7 +36,8 @@ def read() -> Reader:
         parsed = adapter.parse(body, receipt, source, options)
         rows = parsed.rows[adapter.tables[0]]
         # As objects: a text that is missing must stay None, and not become a number.
-        frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), dtype=object)
+        told = rows.to_pylist() if isinstance(rows, pa.Table) else rows
+        frame = told if isinstance(told, pd.DataFrame) else pd.DataFrame(list(told), dtype=object)
         return frame, list(parsed.rejects)
 
     return parse
