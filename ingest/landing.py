@@ -77,22 +77,23 @@ def make_durable(paths: Iterable[Path]) -> None:
 def _sync(paths: list[Path]) -> None:
     """fsync files or folders, many at once; what is gone has nothing to bring to disk."""
     if len(paths) < 2:
-        for path in paths:
-            _sync_one(path)
+        _sync_in_turn(paths)
         return
-    with ThreadPoolExecutor(min(SYNC_THREADS, len(paths))) as threads:
-        list(threads.map(_sync_one, paths))  # the list, because it raises what a thread raised
+    shares = [paths[n::SYNC_THREADS] for n in range(min(SYNC_THREADS, len(paths)))]
+    with ThreadPoolExecutor(len(shares)) as threads:
+        list(threads.map(_sync_in_turn, shares))  # the list, because it raises what a thread raised
 
 
-def _sync_one(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync_in_turn(paths: list[Path]) -> None:
+    for path in paths:
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 class BlobStore:
