@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,12 @@ def parquet_bytes(rows: pa.Table) -> bytes:
     return out.getvalue()
 
 
+@cache
+def _contract_bytes(name: str) -> bytes:
+    """A table without rows."""
+    return parquet_bytes(to_arrow(TABLES[name], []))
+
+
 @dataclass(frozen=True)
 class Way:
     """One blob and how it is read.
@@ -146,7 +153,7 @@ class Lake:
         """Write one empty file per table, so that every table exists and has its types before any row does."""
         for table in TABLES.values():
             path = self.root / table.name / "_contract.parquet"
-            body = parquet_bytes(to_arrow(table, []))
+            body = _contract_bytes(table.name)
             if not path.exists() or path.read_bytes() != body:
                 write_atomically(path, body)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -94,6 +95,7 @@ BODIES: list[tuple[str, str]] = [
 ]
 
 
+@cache
 def configuration(folder: Path) -> Configuration:
     """A library with one source of each make."""
     return Configuration.model_validate(
