@@ -278,14 +278,14 @@ def _frame(
     """A sensor's cells in the contract's columns."""
     taken = np.array([cell.row for cell in cells], dtype=np.int64)
     start_us, end_us = spans.start_us[taken], spans.end_us[taken]
-    devices, lines = [device_key] * len(cells), [ONLY_LINE] * len(cells)
+    one_series = np.zeros(len(cells), dtype=np.int64)
     return pd.DataFrame(
         {
             "observation_id": observation_ids(
-                source_id, devices, lines, "interval", start_us.tolist(), end_us.tolist()
-            ),
-            "device_key": devices,
-            "line_key": lines,
+                source_id, [(device_key, ONLY_LINE)], "interval", one_series, start_us, end_us
+            ).to_pylist(),
+            "device_key": device_key,
+            "line_key": ONLY_LINE,
             "kind": "interval",
             "interval_start_at": start_us.astype("datetime64[us]"),
             "interval_end_at": end_us.astype("datetime64[us]"),

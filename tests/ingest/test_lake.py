@@ -120,7 +120,9 @@ def test_the_same_landing_gives_the_same_files_again_and_in_another_process(tmp_
 
     home.lake.rename(tmp_path / "second")
     code = f"from pathlib import Path; from _adapters.workers import read_all; read_all(Path({str(tmp_path)!r}))"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"}
+    here = Path(__file__).parent
+    path = f"{here}{os.pathsep}{here.parents[1]}"  # this checkout, wherever another one may be installed
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
     assert files(home.lake) == first
 
@@ -336,6 +338,9 @@ def test_a_frame_and_dicts_of_the_same_rows_give_the_same_file() -> None:
     shuffled = frame[sorted(frame.columns)]
     for same in (frame, pieces, shuffled, frame.convert_dtypes(), frame.astype({"device_key": "category"})):
         assert parquet_bytes(to_arrow(DOOR_OBSERVATIONS, same.assign(**lineage))) == expected
+    told = pa.Table.from_pylist(some)
+    for arrow in (told, told.select(sorted(told.column_names)), pa.concat_tables([told[:20], told[20:]])):
+        assert parquet_bytes(to_arrow(DOOR_OBSERVATIONS, lake_module._traced(arrow, lineage))) == expected
     with_nan = [{**row, "in_count": math.nan if row["in_count"] is None else row["in_count"]} for row in dicts]
     assert parquet_bytes(to_arrow(DOOR_OBSERVATIONS, with_nan)) == expected
     aware = [

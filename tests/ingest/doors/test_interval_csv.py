@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ingest.doors._keys import observation_id
+from ingest.doors._keys import from_microseconds, observation_id, observation_ids
 from ingest.doors.interval_csv import IntervalCsvOptions
 
 OSLO = {"zone": "Europe/Oslo"}
@@ -473,3 +474,55 @@ def test_a_large_file_is_read_in_moments(read_doors: Any) -> None:
     assert time.process_time() - began < 8
     assert len(reading.rows) + len(reading.rejects) == len(rows)
     assert set(reading.reasons) == {"nonexistent_local_time"}
+
+
+MIXED = [
+    line
+    for day in ("24.10.2026", "25.10.2026", "29.03.2026", "32.10.2026")
+    for branch in ("Moa", " moa ", "Ærø", "Totalt:", "")
+    for line in (
+        *(f"{branch};{day};{hour};{hour % 3};{hour * 7 % 5}" for hour in (0, 1, 2, 2, 3, 23, 24)),
+        f"{branch};{day};10;x;1", f"{branch};{day};11;-1;", f"{branch};{day};12;1 234;1.5", f"{branch};{day};13;7",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stamp", ["start", "end"])
+def test_lines_that_are_cut_at_once_and_one_by_one_are_read_alike(read_doors: Any, stamp: str) -> None:
+    """A quote sends its line the careful way; which way a line took must not show in what it says."""
+    options = {"zone": "Europe/Oslo", "stamp": stamp}
+
+    def told(lines: list[str]) -> Any:
+        reading = read_doors("interval_csv", body(*lines), options)
+        return [[{k: v for k, v in row.items() if k != "blob_sha256"} for row in rows]
+                for rows in (reading.rows, reading.rejects)]  # fmt: skip
+
+    quoted = [line.replace(";", '";', 1) for line in MIXED]
+    quoted = [f'"{line}' for line in quoted]
+    plain = told(MIXED)
+    assert len(plain[0]) > 30
+    assert len({reject["reason"] for reject in plain[1]}) >= 5
+    assert told(quoted) == plain
+    assert told([one if n % 3 else other for n, (one, other) in enumerate(zip(MIXED, quoted, strict=True))]) == plain
+
+
+def test_many_ids_at_once_are_the_ids_one_by_one() -> None:
+    """An id joins the tellings of one interval by different adapters; two recipes would tell it twice."""
+    series = [("moa", "total"), ("ærø", "dør 2")]
+    which, starts = np.array([0, 1, 1, 0]), np.array([0, -900_000_000, 1_774_000_800_000_000, 1])
+    many = observation_ids("door_x", series, "interval", which, starts, starts + 900_000_000)
+    one_by_one = [
+        observation_id("door_x", *series[n], "interval", from_microseconds(s), from_microseconds(s + 900_000_000))
+        for n, s in zip(which.tolist(), starts.tolist(), strict=True)
+    ]
+    assert many.to_pylist() == one_by_one
+    assert {len(key) for key in one_by_one} == {32}
+
+
+def test_a_file_with_as_many_branches_as_lines_is_read(read_doors: Any) -> None:
+    """A wrong column map names a device and a line per row; every pair of them would fill the memory."""
+    columns = {"device": ["A"], "line": ["B"], "date": ["C"], "in": ["D"]}
+    options = {"zone": "Europe/Oslo", "interval_minutes": 1440, "columns": columns}
+    lines = "".join(f"d{n};l{n};2026-03-14;{n}\n" for n in range(20_000))
+    reading = read_doors("interval_csv", f"A;B;C;D\n{lines}", options)
+    assert [row["in_count"] for row in reading.rows] == list(range(20_000))
