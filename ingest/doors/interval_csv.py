@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
