@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from _adapters import workers
-from _adapters.toy import NOW, configuration, source
+from _adapters.toy import NOW, configuration, registered, source
 
 from ingest.catalogue import Arrival, Catalogue
 from ingest.errors import PermanentFailure
@@ -69,7 +69,8 @@ def test_a_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: P
     assert {(int(number), sha256) for number, sha256 in lines} <= known
     assert_every_blob_is_whole(home)
 
-    sweep(home, configuration(tmp_path), source(), NOW)
+    with registered():
+        sweep(home, configuration(tmp_path), source(), NOW)
     dropped = [r for r in home.catalogue.receipts() if r.how == "drop"]
     assert sorted(r.origin for r in dropped) == [f"{n}.txt" for n in range(5)]
     numbers = [r.receipt_id for r in home.catalogue.receipts()]

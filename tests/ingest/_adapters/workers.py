@@ -49,7 +49,8 @@ def write_all_ways(root: Path, writer: int, rounds: int, slow_seconds: float) ->
         for arrival in arrivals:
             home.land(arrival)
         if number % 3 == writer % 3:
-            sweep(home, library, feed, NOW)
+            with registered():
+                sweep(home, library, feed, NOW)
 
 
 def follow(root: Path, stop: Path, seen: Path) -> None:
