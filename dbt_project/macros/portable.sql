@@ -63,6 +63,12 @@ select explode(sequence({{ first_column }}, {{ last_column }}, interval 1 day)) 
 {% macro period_start(kind, day) %}cast({{ dbt.date_trunc(kind, day) }} as date){% endmacro %}
 {% macro period_end(kind, day) %}cast({{ dbt.dateadd(kind if kind != 'quarter' else 'month', 1 if kind != 'quarter' else 3, period_start(kind, day)) }} as date){% endmacro %}
 
+{#- A moment as people read it: local time to the minute. Null stays null. -#}
+{% macro moment_text(moment, zone) %}substring(cast({{ to_local(moment, zone) }} as {{ dbt.type_string() }}), 1, 16){% endmacro %}
+
+{#- A number as people read it, without decimals. -#}
+{% macro whole_text(number) %}cast(cast(round({{ number }}) as bigint) as {{ dbt.type_string() }}){% endmacro %}
+
 {#- The hour a moment lies in, UTC. -#}
 {% macro hour_of(moment) %}cast({{ dbt.date_trunc('hour', moment) }} as timestamp){% endmacro %}
 
