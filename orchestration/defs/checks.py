@@ -180,8 +180,8 @@ def no_branch_went_dark(context: dg.AssetCheckExecutionContext, installation: In
 @dg.asset_check(
     asset=table_key("core.fct_reject"),
     name="no_open_rejects",
-    description="Every record and file could be read, or was read later. What is left needs a person: "
-    "docs/runbooks/rejects.md.",
+    description="Every record and file could be read, or was read later, or asks nobody for anything. What is left needs "
+    "a person: docs/runbooks/rejects.md.",
     metadata={"owner": LAKE_OWNER},
     pool=POOL,
 )

@@ -119,7 +119,6 @@ DAMAGES: dict[str, dict[str, str]] = {
         "next_actions_are_given": "update core.fct_reject set next_action = ' '",
         "scopes_are_known": "update core.fct_reject set scope = 'page'",
         "openness_is_known": "update core.fct_reject set is_open = null",
-        "no_open_rejects": "update core.fct_reject set is_open = true",
     },
     "core_dim_area": {
         "there_are_areas": "delete from core.dim_area",

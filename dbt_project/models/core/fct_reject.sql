@@ -1,7 +1,12 @@
--- A reject is open until the same source brings other bytes under the same name: a file put right closes it.
+-- A reject is open until the same source brings other bytes under the same name: a file put right closes it. One whose
+-- next action begins with `Nothing to do;` or `Nothing to do:` asks nobody for anything (the vendor's padding of the
+-- skipped hour in March): it is kept as a note, and never open. `Nothing to do if …` is no such thing.
 with rejects as (
 
-    select * from {{ ref('stg_landing__rejects') }}
+    select
+        *,
+        case when {{ matches('next_action', "'^Nothing to do[;:.]'") }} then 'note' else 'warn' end as severity
+    from {{ ref('stg_landing__rejects') }}
 
 ),
 
@@ -39,7 +44,9 @@ final as (
         rejects.next_action,
         rejects.pointer,
         rejects.blob_sha256,
-        newest.blob_sha256 is null or newest.blob_sha256 = rejects.blob_sha256 as is_open
+        rejects.severity,
+        rejects.severity = 'warn'
+        and (newest.blob_sha256 is null or newest.blob_sha256 = rejects.blob_sha256) as is_open
     from rejects
     left join fetches on rejects.receipt_id = fetches.receipt_id
     left join newest
