@@ -34,6 +34,7 @@ def _no_number(value: Any) -> Any:
 
 
 ClockTime = Annotated[time, BeforeValidator(_no_number)]
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
 class _Model(BaseModel):
@@ -339,6 +340,38 @@ class EventDecision(_Model):
         return self
 
 
+class QuietHours(_Model):
+    """A stretch of local time in which no message is sent; past midnight where it ends before it begins."""
+
+    begins: ClockTime
+    ends: ClockTime
+
+    @model_validator(mode="after")
+    def _has_length(self) -> QuietHours:
+        if self.begins == self.ends:
+            raise ValueError(f"quiet hours from {self.begins} to {self.ends} are none, or all; leave them out instead")
+        return self
+
+    def covers(self, at: time) -> bool:
+        """Whether a local time lies in them; the end is excluded."""
+        if self.begins < self.ends:
+            return self.begins <= at < self.ends
+        return at >= self.begins or at < self.ends
+
+
+class Alerts(_Model):
+    """Who is told when something is open that a person should know of.
+
+    Attributes:
+        urls_env: the variable that holds Apprise addresses, separated by blanks. They hold secrets, so they never
+            stand here. Without it messages go to the log and the ledger only.
+        quiet: messages wait until these are over; what is open is recorded all the same.
+    """
+
+    urls_env: EnvironmentName = "LEVENDE_ALERT_URLS"
+    quiet: QuietHours | None = None
+
+
 class Reporting(_Model):
     """The span of local dates that the figures speak about; `end_on` is excluded and open when absent."""
 
@@ -376,6 +409,7 @@ class Library(_Model):
     event_words: EventWords = EventWords()
     event_identity: EventIdentity = EventIdentity()
     event_decisions: tuple[EventDecision, ...] = ()
+    alerts: Alerts = Alerts()
 
     @field_validator("zone")
     @classmethod
@@ -441,7 +475,6 @@ class Library(_Model):
         return self
 
 
-EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 # Shorter, and a serial number would be found in any message by chance.
 Serial = Annotated[str, Field(min_length=4, max_length=100, pattern=r"^[!-~]+$")]
@@ -681,7 +714,9 @@ class Configuration(_Model):
     @property
     def config_hash(self) -> str:
         # Keys sorted: `options` are free, so their order in the file would otherwise reach the hash.
-        text = json.dumps(self.model_dump(mode="json", exclude={"folder"}), sort_keys=True)
+        # Who is told changes no table, and must not have all of them built anew.
+        left_out: Any = {"folder": True, "library": {"alerts"}}
+        text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

@@ -109,7 +109,22 @@ def run(
             for run_id in bury_dead_runs(instance):
                 say(f"run {run_id[:8]} had lost its process; told as failed")
             report = run_job(instance, data, configuration, family=family, poll=poll, as_of=moment, tell=say)
+            if moment is None:  # a day of the past opens and closes nothing now
+                _tell_alerts(instance, data, configuration)
         _conclude(report, data.published)
+
+
+def _tell_alerts(instance: Any, home: Any, configuration: Any) -> None:
+    """Tell what opened, changed or is over. Failing to tell is told here, and fails nothing."""
+    from orchestration import alerts, findings
+    from orchestration.clock import clock
+
+    now = clock()
+    told = alerts.tell(home, configuration, findings.look(instance, home, configuration, now).looks, now)
+    if told.opened or told.changed or told.closed:
+        say(f"alerts: {told}; `levende alerts` lists what is open")
+    for failure in told.failures:
+        say(f"  alerts: {failure}")
 
 
 def _conclude(report: RunReport, published: Path) -> None:
@@ -255,6 +270,50 @@ def inbox(
 
         clock()  # a LEVENDE_CLOCK that is no moment is told now, not to a device
         receiver.serve(Home.from_environment(), description.load(), clock, host=host, port=port, tell=say)
+
+
+@app.command("alerts")
+def alerts_command(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    history: Annotated[int, typer.Option(min=0, help="How many that are over to list as well.")] = 5,
+    test: Annotated[
+        bool, typer.Option("--send-test", help="Send a message that says it is a test, and say who took it.")
+    ] = False,
+) -> None:
+    """List what is open and what was told as over. Looks at nothing anew: runs and `levende ui` do."""
+    settle(config, home)
+    with told_errors():
+        from ingest import config as description
+        from ingest.home import Home
+        from orchestration import alerts
+        from orchestration.clock import clock
+
+        configuration = description.load()
+        if test:
+            _send_test(configuration, clock())
+            return
+        ledger = alerts.Ledger.of(Home.from_environment())
+        try:
+            for line in alerts.listing(ledger, configuration, history):
+                out.print(escape(line))
+        finally:
+            ledger.close()
+
+
+def _send_test(configuration: Any, now: Any) -> None:
+    from orchestration import alerts
+
+    variable = configuration.library.alerts.urls_env
+    taken = alerts.send_test(configuration, now)
+    for name, took_it in taken:
+        out.print(f"{name}: {'took it' if took_it else 'did not take it'}")
+    if not taken:
+        err.print(f"[bold red]error:[/] nobody is told. Set {variable} to one or more Apprise addresses.")
+        raise typer.Exit(MISUSED)
+    if not all(took_it for _, took_it in taken):
+        err.print(f"[bold red]failed:[/] see the address in {variable}, and whether this machine reaches it.")
+        raise typer.Exit(BLOCKED)
 
 
 @app.command()

@@ -32,7 +32,7 @@ SLOW_MS = 2000.0
 # dagster-dbt explains its own doings at length; steps that were left out name all they waited for.
 NOISE = ("Dependencies for step", "A dbt subset", "Logging an `AssetObservation`")
 # Metadata of checks that says, in words, what a person must look at.
-TELLING = ("failures", "silent", "dark", "rejects", "observed")
+TELLING = ("failures", "silent", "dark", "rejects", "observed", "evidence", "next_action")
 
 
 @dataclass(frozen=True)

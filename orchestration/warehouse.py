@@ -75,12 +75,14 @@ class Stamp:
         as_of: naive UTC text that dbt was given.
         data_version: name of the inputs.
         inputs: hash of description and dbt project; another one, or none, means that every model is to be built again.
+        is_vintage: whether somebody chose the as-of: the tables tell that day, and not how things are now.
     """
 
     root_run_id: str
     as_of: str
     data_version: str
     inputs: str
+    is_vintage: bool = False
 
 
 def _stamp_path(home: Home) -> Path:

@@ -1,4 +1,4 @@
-"""The suites of `expectations/` as asset checks, the site that shows their outcome, and checks per branch.
+"""The suites of `expectations/` as asset checks, the site that shows their outcome, and checks per door and branch.
 
 One check per rule. Lake suites run before dbt and can stop it; suites on `core` and `kpi` run after it and can stop
 the publication. Great Expectations is imported when the first suite runs, never when definitions load.
@@ -11,8 +11,11 @@ import dagster as dg
 
 from expectations.results import RuleResult, load_results, save_results
 from expectations.suites import Suite, load_suites
+from ingest import config
+from ingest.config import Line
 from ingest.home import Home
 from orchestration.clock import clock, parse_moment, run_as_of
+from orchestration.findings import DOOR_NEEDS_SOMEBODY, DOOR_RUNBOOKS, door_rows
 from orchestration.installation import Installation
 from orchestration.names import DATA_DOCS, LAKE_OWNER, table_key
 from orchestration.warehouse import POOL, reading, writer_lock
@@ -131,6 +134,71 @@ data_docs = dg.AssetSpec(
 )
 
 
+DOOR_STATE = table_key("core.fct_door_state")
+
+
+def door_check_spec(line: Line) -> dg.AssetCheckSpec:
+    """A door's check, named by its line alone: the name stays when the device behind it is replaced."""
+    where = f"{line.door or line.line_id} ({line.branch_id})"
+    return dg.AssetCheckSpec(
+        f"door_{line.line_id}",
+        asset=DOOR_STATE,
+        description=(
+            f"The door {where} is told within its source's expected interval and a grace, counts people when people "
+            "come, and in the direction it always did. A warning says since when it does not, and what to do: "
+            "docs/runbooks/door-silent.md, docs/runbooks/door-dead.md."
+        ),
+        metadata={"owner": LAKE_OWNER, "branch": line.branch_id, "source": line.source_id},
+    )
+
+
+def door_checks(lines: Sequence[Line]) -> list[dg.AssetChecksDefinition]:
+    """One check per perimeter line, judged in one op; none where no door is described."""
+    specs = {line.line_id: door_check_spec(line) for line in lines if line.role == "perimeter"}
+    if not specs:
+        return []
+
+    @dg.multi_asset_check(
+        name="door_states",
+        description="How each described door is, by core.fct_door_state.",
+        specs=list(specs.values()),
+        pool=POOL,
+        can_subset=True,
+    )
+    def judged(context: dg.AssetCheckExecutionContext, installation: Installation) -> Iterator[Any]:
+        with writer_lock(installation.home, tell=context.log.info), reading(installation.home) as con:
+            rows = {row.line_id: row for row in door_rows(con)}
+        for line_id, spec in specs.items():
+            if spec.key not in context.selected_asset_check_keys:
+                continue
+            row = rows.get(line_id)
+            told = dg.AssetCheckResult(
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                passed=row is not None and row.door_state not in DOOR_NEEDS_SOMEBODY,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "state": row.door_state if row else "unknown",
+                    "since": f"{row.since_at:%Y-%m-%d %H:%M} UTC" if row and row.since_at else "",
+                    "expected_by": f"{row.expected_by_at:%Y-%m-%d %H:%M} UTC" if row and row.expected_by_at else "",
+                    "evidence": row.evidence if row else "core.fct_door_state has no row of this line",
+                    # A line that was added after the tables were built is told by the next whole run.
+                    "next_action": (row.next_action or "none")
+                    if row
+                    else "Run everything_job, which reads config/ anew.",
+                    "runbook": DOOR_RUNBOOKS.get(row.door_state, "") if row else "docs/runbooks/failed_run.md",
+                },
+            )
+            if not told.passed:
+                context.log.warning(f"{spec.name}: {told.metadata['evidence'].value}")
+            yield told
+
+    return [judged]
+
+
+doors = door_checks(config.load().library.lines)
+
+
 @dg.asset_check(
     asset=table_key("core.fct_line_visits"),
     name="no_branch_went_dark",
@@ -180,8 +248,8 @@ def no_branch_went_dark(context: dg.AssetCheckExecutionContext, installation: In
 @dg.asset_check(
     asset=table_key("core.fct_reject"),
     name="no_open_rejects",
-    description="Every record and file could be read, or was read later, or asks nobody for anything. What is left needs "
-    "a person: docs/runbooks/rejects.md.",
+    description="Every record and file could be read, or was read later, or asks nobody for anything. What is left "
+    "needs a person: docs/runbooks/rejects.md.",
     metadata={"owner": LAKE_OWNER},
     pool=POOL,
 )

@@ -107,4 +107,4 @@ def models(context: dg.AssetExecutionContext, dbt: InProcessDbt, installation: I
         fits = whole or (before is not None and before.inputs == inputs)
         built_from = inputs if fits and not vintage else ""
         root = context.run.root_run_id or context.run.run_id
-        write_stamp(home, Stamp(root_run_id=root, as_of=as_of, data_version=version, inputs=built_from))
+        write_stamp(home, Stamp(root, as_of, version, built_from, is_vintage=vintage))

@@ -24,7 +24,7 @@ def all_check_specs() -> list[dg.AssetCheckSpec]:
     """Every check of the project, dbt's tests included."""
     definitions: list[dg.AssetsDefinition] = [
         lake.doors, lake.events, lake.instagram, lake.lake_receipts, dbt_models.models,
-        *checks.suites, checks.no_branch_went_dark, checks.no_open_rejects,
+        *checks.suites, *checks.doors, checks.no_branch_went_dark, checks.no_open_rejects,
     ]  # fmt: skip
     return [spec for definition in definitions for spec in definition.check_specs]
 

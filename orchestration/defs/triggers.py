@@ -3,6 +3,7 @@
 Hours are Europe/Oslo's, outside 02:00-03:00: what runs in there runs twice in October and not at all in March.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from ingest.adapters import adapter_for
 from ingest.config import Configuration
 from ingest.contracts import FAMILIES
 from ingest.home import Home
+from orchestration import alerts, findings
 from orchestration.clock import clock
 from orchestration.dbt_inprocess import project_hash
 from orchestration.installation import Installation
@@ -170,6 +172,47 @@ def decide(instance: dg.DagsterInstance, home: Home, configuration: Configuratio
         skip_reason=reason,
         cursor=Cursor(read_up_to, fingerprint, asked).to_text(),
     )
+
+
+@dg.sensor(
+    jobs=[doors_job, everything_job],
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells what opened, changed or is over since it last looked, and starts the doors' job when a door's "
+    "time is up: silence brings no run by itself.",
+)
+def alert_sensor(context: dg.SensorEvaluationContext, installation: Installation) -> dg.SensorResult:
+    home, configuration, now = installation.home, installation.configuration(), clock()
+    looked = findings.look(context.instance, home, configuration, now)
+    told = alerts.tell(home, configuration, looked.looks, now)
+    for failure in told.failures:
+        context.log.warning(failure)
+    return due_doors(context.instance, home, configuration, looked.overdue, str(told))
+
+
+def due_doors(
+    instance: dg.DagsterInstance,
+    home: Home,
+    configuration: Configuration,
+    overdue: Sequence[findings.DoorRow],
+    told: str = "",
+) -> dg.SensorResult:
+    """A run that asks the counters and judges them, for doors whose time is up since the last build. Once for each."""
+    if not overdue:
+        return dg.SensorResult(skip_reason=f"no door is overdue; {told}")
+    if busy := active_jobs(instance) & {JOBS["doors"], EVERYTHING_JOB}:
+        return dg.SensorResult(skip_reason=f"{', '.join(sorted(busy))} is under way and will look; {told}")
+    whole = why_everything(home, configuration) is not None
+    due = sorted(f"{row.line_id}@{row.expected_by_at:%Y%m%dT%H%M%S}" for row in overdue)
+    # The same doors at the same due times are the same question: a run that failed over it is not started for ever.
+    key = hashlib.sha256(";".join(due).encode()).hexdigest()[:16]
+    request = dg.RunRequest(
+        run_key=f"overdue:{key}",
+        job_name=EVERYTHING_JOB if whole else JOBS["doors"],
+        run_config=poll_config(FAMILIES if whole else ["doors"]),
+        tags={"levende/why": f"{len(overdue)} doors are overdue"},
+    )
+    return dg.SensorResult(run_requests=[request])
 
 
 def polled(configuration: Configuration, family: str) -> list[str]:

@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy(library: Library) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "inbox", "doctor", "ui"])
+@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "inbox", "alerts", "doctor", "ui"])
 def test_every_command_says_what_it_does(command: str) -> None:
     """Documentation that can't go missing."""
     code, output = _levende(command, "--help")

@@ -37,7 +37,7 @@ def test_definitions_load_and_every_job_resolves(repository: Any) -> None:
     repository.validate_loadable()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     assert jobs == {"doors_job", "events_job", "instagram_job", "everything_job"}
-    assert [s.name for s in repository.sensor_defs] == ["landing_sensor"]
+    assert {s.name for s in repository.sensor_defs} == {"alert_sensor", "landing_sensor"}
     assert {s.name for s in repository.schedule_defs} == {
         "doors_poll", "events_poll", "instagram_poll", "nightly_everything"
     }  # fmt: skip
@@ -89,6 +89,28 @@ def test_every_suite_stands_on_an_asset_that_exists(
 ) -> None:
     """A suite on a misspelt table would judge nothing and look green."""
     assert {spec.asset_key for spec in check_specs} - set(specs) == set()
+
+
+def test_every_described_door_has_a_check_of_its_own_and_no_other_line_has(
+    library: Library, check_specs: list[dg.AssetCheckSpec], project: Path
+) -> None:
+    """A door without one could be silent for a year; names come from the description and stay when a device goes."""
+    from ingest.config import load
+    from orchestration.defs.checks import DOOR_STATE, door_check_spec, door_checks
+
+    def names(specs: list[dg.AssetCheckSpec]) -> set[str]:
+        return {spec.name for spec in specs if spec.asset_key == DOOR_STATE and spec.name.startswith("door_")}
+
+    assert names(check_specs) == {"door_main_door"}
+    described = load(project / "config").library.lines
+    checks = [spec for definition in door_checks(described) for spec in definition.check_specs]
+    assert names(checks) == {f"door_{line.line_id}" for line in described if line.role == "perimeter"}
+    assert len(checks) == len(names(checks))
+    assert "door_alesund_barneavdeling" not in names(checks), "a line inside the building makes no visits"
+    assert not [spec.name for spec in checks if spec.blocking], "a dead counter must not stop the others' figures"
+    replaced = described[0].model_copy(update={"device_key": "another"})
+    assert door_check_spec(replaced).name == door_check_spec(described[0]).name
+    assert door_checks([]) == []
 
 
 def test_dbt_sources_are_the_lake_assets(specs: dict[dg.AssetKey, Any]) -> None:
