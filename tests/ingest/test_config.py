@@ -509,3 +509,40 @@ def test_a_source_is_given_the_adapter_of_its_own_family(folder: Path) -> None:
         wrong = library.sources[0].model_copy(update={"family": "events"})
         with pytest.raises(ConfigurationError, match="reads doors, not events"):
             adapter_for(wrong)
+
+
+def test_who_is_told_and_when_not_is_described_without_a_secret(folder: Path) -> None:
+    """Quiet hours may reach over midnight; changing them must not have every table built anew."""
+    plain = load(folder)
+    assert plain.library.alerts.urls_env == "LEVENDE_ALERT_URLS"
+    assert plain.library.alerts.quiet is None
+    library = parsed(folder, "library")
+    library["alerts"] = {"urls_env": "OUR_CHAT", "quiet": {"begins": "21:00", "ends": "07:00"}}
+    write(folder, "library", library)
+    told = load(folder)
+    quiet = told.library.alerts.quiet
+    assert quiet is not None
+    hours = [time(20, 59), time(21), time(23, 59), time(0), time(6, 59), time(7), time(12)]
+    assert [quiet.covers(hour) for hour in hours] == [False, True, True, True, True, False, False]
+    assert told.config_hash == plain.config_hash
+    library["alerts"] = {"quiet": {"begins": "12:00", "ends": "13:00"}}
+    write(folder, "library", library)
+    noon = load(folder).library.alerts.quiet
+    assert noon is not None
+    assert [noon.covers(hour) for hour in (time(11, 59), time(12), time(13))] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "words"),
+    [
+        ({"urls_env": "json://127.0.0.1/secret"}, "alerts.urls_env"),
+        ({"quiet": {"begins": "21:00", "ends": "21:00"}}, "none, or all"),
+        ({"urls": "json://127.0.0.1/secret"}, "alerts.urls"),
+    ],
+)
+def test_a_receivers_address_in_the_description_is_refused(folder: Path, alerts: dict[str, Any], words: str) -> None:
+    """It is a password to a chat, and the description lies in version control."""
+    library = parsed(folder, "library")
+    library["alerts"] = alerts
+    write(folder, "library", library)
+    assert words in refused(folder)

@@ -25,10 +25,9 @@ watch as (
     select
         zone,
         start_on,
-        least(
-            {{ as_of() }},
-            coalesce({{ to_utc('cast(end_on as timestamp)', 'zone') }}, {{ as_of() }})
-        ) as watched_until_at
+        end_on,
+        {{ as_of() }} as watched_until_at,
+        cast({{ to_local(as_of(), 'zone') }} as date) as watched_on
     from settings
 
 ),
@@ -86,7 +85,9 @@ watched as (
         coalesce(
             spoken.spoken_until_at, {{ to_utc('cast(greatest(lines.valid_from, watch.start_on) as timestamp)', 'watch.zone') }}
         ) as silent_after_at,
-        cast({{ to_local(plus_minutes('watch.watched_until_at', '-1'), 'watch.zone') }} as date) as watched_on
+        watch.watched_on,
+        -- where reporting is over, nothing is expected any more
+        watch.end_on is null or watch.watched_on < watch.end_on as is_reported
     from lines
     cross join watch
     left join sources on lines.source_id = sources.source_id
@@ -174,7 +175,7 @@ final as (
         due.door,
         due.zone,
         due.watched_until_at,
-        due.is_enabled and {{ valid_on('due', 'due.watched_on') }} as is_installed,
+        due.is_enabled and due.is_reported and {{ valid_on('due', 'due.watched_on') }} as is_installed,
         due.expected_hours,
         due.spoken_until_at,
         due.observed_until_at,
