@@ -8,8 +8,6 @@ A look that could not be made says None and not an empty list: what nobody could
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +21,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Configuration, Source
 from ingest.errors import IngestError, TransientFailure
 from ingest.home import Home
+from ingest.instagram.tokens import TokenState, token_state
 from orchestration.clock import parse_moment
 from orchestration.names import EVERYTHING_JOB, JOBS
 from orchestration.warehouse import Stamp, read_stamp, reading, writer_lock
@@ -56,7 +55,7 @@ DEFAULT_EXPECTED_HOURS = 24.0
 TRANSIENT_REASONS = frozenset(
     {
         "transient", "unreachable", "too_slow", "busy", "catalogue_busy", "graph_busy", "list_unsettled", "no_process",
-        "no_json", "token_lost", "limit_reached", "warehouse_busy",
+        "no_json", "token_lost", "limit_reached", "rate_limit", "warehouse_busy",
     }
 )  # fmt: skip
 _TRANSIENT_STATUS = re.compile(r"http_(408|425|429|5\d\d)")
@@ -258,7 +257,7 @@ def source_findings(
     return found
 
 
-def token_findings(states: Mapping[str, Any], now: datetime) -> list[Finding]:
+def token_findings(states: Mapping[str, TokenState], now: datetime) -> list[Finding]:
     """Tokens that end soon or did. Values have `state`, `alarm_days`, `message` and `next_action`, as data.
 
     A token of which nothing is known is no finding: `levende doctor` says so.
@@ -388,11 +387,8 @@ def _sources(home: Home, configuration: Configuration, now: datetime) -> list[Fi
     return source_findings(enabled, receipts, now, doors)
 
 
-def _token_states(configuration: Configuration, now: datetime) -> dict[str, Any]:
-    """What the description says of the Graph API's tokens, where that adapter keeps count of them."""
-    if importlib.util.find_spec("ingest.instagram.tokens") is None:
-        return {}
-    token_state = importlib.import_module("ingest.instagram.tokens").token_state
+def _token_states(configuration: Configuration, now: datetime) -> dict[str, TokenState]:
+    """What the description says of the Graph API's tokens."""
     states = {}
     for source in configuration.enabled("instagram"):
         if source.adapter == "instagram_graph":
