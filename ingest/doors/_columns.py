@@ -14,11 +14,11 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from ingest import wording
 from ingest.adapters import Options
-from ingest.doors import _text
-from ingest.doors._keys import name_key
 from ingest.doors._local_time import known_zone
 from ingest.errors import UnreadableBody
+from ingest.wording import name_key
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -37,8 +37,8 @@ class TableOptions(Options):
     encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
 
     _zone = field_validator("zone")(known_zone)
-    _encodings = field_validator("encodings")(_text.known_encodings)
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
+    _encodings = field_validator("encodings")(wording.known_encodings)
+    _delimiter = field_validator("delimiter")(wording.known_delimiter)
 
 
 class DatedTableOptions(TableOptions):
@@ -91,10 +91,10 @@ def layout(
         UnreadableBody: a role's column is missing, or there twice.
     """
     wanted = {role: {name_key(name) for name in names} for role, names in columns.items()}
-    candidates = _text.DELIMITERS if delimiter == "auto" else (delimiter,)
+    candidates = wording.DELIMITERS if delimiter == "auto" else (delimiter,)
     # The delimiter that finds most roles; of equals the one that cuts most cells, so that the message below is apt.
-    delimiter = max(candidates, key=lambda d: (len(_places(_text.split_line(header, d), wanted)), header.count(d)))
-    headers = _text.split_line(header, delimiter)
+    delimiter = max(candidates, key=lambda d: (len(_places(wording.split_line(header, d), wanted)), header.count(d)))
+    headers = wording.split_line(header, delimiter)
     places = _places(headers, wanted)
     for role, names in columns.items():
         if len(places.get(role, ())) == 1:
@@ -102,7 +102,7 @@ def layout(
         is_missing = role not in places
         raise UnreadableBody(
             f"{'no column' if is_missing else 'more than one column'} for `{role}` ({' or '.join(names)}); "
-            f"found: {_text.shown_headers(headers)}.",
+            f"found: {wording.shown_headers(headers)}.",
             reason="missing_column" if is_missing else "ambiguous_column",
             next_action=(
                 f"If the {whose} renamed it, add the new name to columns in the source's options."

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +20,11 @@ _ID_DIGITS = 32
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the lake's instants are UTC without a zone
 _MICROSECOND = timedelta(microseconds=1)
 _SEPARATORS = re.compile(r"[\s:.\-_]+")
-# Spreadsheets and copied web pages bring these along; they are invisible and would split one branch in two.
-_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
 
 
 def serial_key(text: str) -> str:
     """A serial number or MAC address in lower case without separators: `80:1F:12` and `80-1f-12` are one device."""
     return _SEPARATORS.sub("", text).lower()
-
-
-@lru_cache(maxsize=4096)  # a source has a handful of names, and tells them in every record
-def name_key(text: str) -> str:
-    """A branch's, door's or column's name: NFC, casefolded, whitespace (also no-break) folded to single spaces."""
-    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).casefold().split())
 
 
 def microseconds(moment: datetime) -> int:

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from ingest import wording
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
 from ingest.doors._keys import from_microseconds, microseconds, observation_id
 from ingest.doors._local_time import resolve_intervals
 from ingest.errors import UnreadableBody
@@ -82,8 +82,8 @@ class Faulty(Exception):
 
 def reject(pointer: str, reason: str, *, scope: str = "record") -> Reject:
     """The reject for a reason that is known here."""
-    if reason in _text.COUNT_FAULTS:
-        return _text.count_reject(pointer, reason)
+    if reason in wording.COUNT_FAULTS:
+        return wording.count_reject(pointer, reason)
     return Reject(pointer, reason, *FAULTS[reason], scope=scope)
 
 
@@ -153,12 +153,12 @@ def number(value: Any) -> float | None:
 
 
 def count(value: Any) -> tuple[int | None, str]:
-    """A JSON value as a count: see `_text.read_count`. Some devices write numbers as text."""
+    """A JSON value as a count: see `wording.read_count`. Some devices write numbers as text."""
     if isinstance(value, bool | list | dict):
         return None, "letters_in_count"
     if isinstance(value, float):
-        return _text.read_count(format(value, "f"))
-    return _text.read_count(None if value is None else str(value)[:40])
+        return wording.read_count(format(value, "f"))
+    return wording.read_count(None if value is None else str(value)[:40])
 
 
 def directions(inward: Any, outward: Any) -> dict[str, Any]:
@@ -170,13 +170,13 @@ def directions(inward: Any, outward: Any) -> dict[str, Any]:
     (in_count, in_state), (out_count, out_state) = count(inward), count(outward)
     states = (in_state, out_state)
     for state in states:
-        if state in _text.COUNT_FAULTS:
+        if state in wording.COUNT_FAULTS:
             raise Faulty(state)
     return {
         "in_count": in_count,
         "out_count": out_count,
-        "value_state": "observed" if _text.OBSERVED in states else "not_observed",
-        "reason_code": next((s for s in (_text.NEGATIVE, _text.BLANK) if s in states), None),
+        "value_state": "observed" if wording.OBSERVED in states else "not_observed",
+        "reason_code": next((s for s in (wording.NEGATIVE, wording.BLANK) if s in states), None),
     }
 
 
@@ -382,7 +382,7 @@ class Telling:
         """
         rows = list(self._told.values())
         if not rows and not self.rejects and not self.health:
-            self.rejects.append(otherwise or _text.nothing_read())
+            self.rejects.append(otherwise or wording.nothing_read())
         return Parsed(rows={"door_observations": rows, "door_health": self.health}, rejects=self.rejects)
 
 
@@ -418,6 +418,6 @@ def summed(rows: Iterable[tuple[datetime, datetime, Any, Any, str]], minutes: in
 def _sum(values: list[Any]) -> Any:
     read = [count(value) for value in values]
     for (_, state), value in zip(read, values, strict=True):
-        if state != _text.OBSERVED:
+        if state != wording.OBSERVED:
             return value
     return sum(found for found, _ in read if found is not None)

@@ -18,16 +18,17 @@ import numpy as np
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from ingest import wording
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
 from ingest.doors._asking import window_of
 from ingest.doors._columns import offset_minutes
-from ingest.doors._keys import from_microseconds, microseconds, name_key, observation_id
+from ingest.doors._keys import from_microseconds, microseconds, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, resolve_intervals
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 Stamp = Literal["start", "end"]
 
@@ -117,22 +118,22 @@ def no_data(code: str | None, expected: str) -> UnreadableBody:
 
 
 def read_value(value: Any) -> tuple[int | None, str]:
-    """A JSON value as a count of people: like `_text.read_count`, for numbers as well as for texts."""
+    """A JSON value as a count of people: like `wording.read_count`, for numbers as well as for texts."""
     if value is None:
-        return None, _text.BLANK
+        return None, wording.BLANK
     if isinstance(value, bool):
         return None, "letters_in_count"
     if isinstance(value, float):
-        if value != value or abs(value) > _text.MOST_PEOPLE:
+        if value != value or abs(value) > wording.MOST_PEOPLE:
             return None, "count_too_large"
         if not value.is_integer():
             return None, "fraction_in_count"
         value = int(value)
     if isinstance(value, int):
         if value < 0:
-            return None, _text.NEGATIVE
-        return (None, "count_too_large") if value > _text.MOST_PEOPLE else (value, _text.OBSERVED)
-    return _text.read_count(value) if isinstance(value, str) else (None, "letters_in_count")
+            return None, wording.NEGATIVE
+        return (None, "count_too_large") if value > wording.MOST_PEOPLE else (value, wording.OBSERVED)
+    return wording.read_count(value) if isinstance(value, str) else (None, "letters_in_count")
 
 
 _ISO = re.compile(
@@ -237,7 +238,7 @@ class Reading:
         ):
             counts = _counts(record)
             if isinstance(counts, str):
-                out.append(_text.count_reject(record.pointer, counts))
+                out.append(wording.count_reject(record.pointer, counts))
                 continue
             if fold == NONEXISTENT:
                 has_people = bool(counts["in_count"] or counts["out_count"])
@@ -261,7 +262,7 @@ class Reading:
                 next_action="Check the zone in the source's options; the next poll asks for the day again.",
             )
         if not told and not out and not self._is_running():
-            out.append(_text.nothing_read())
+            out.append(wording.nothing_read())
         return Parsed(rows={"door_observations": list(told.values())}, rejects=out)
 
     def _row(self, record: Record, start_at: datetime, end_at: datetime, fold: str) -> dict[str, Any]:
@@ -364,11 +365,11 @@ def _counts(record: Record) -> dict[str, Any] | str:
     read = {name: read_value(value) for name, value in told.items() if value is not ABSENT}
     states = [state for _, state in read.values()]
     for state in states:
-        if state in _text.COUNT_FAULTS:
+        if state in wording.COUNT_FAULTS:
             return state
     counts: dict[str, Any] = {"in_count": None, "out_count": None, **{name: value for name, (value, _) in read.items()}}
-    reason = next((s for s in (_text.NEGATIVE, _text.BLANK) if s in states), None)
-    value_state = "observed" if _text.OBSERVED in states else "not_observed"
+    reason = next((s for s in (wording.NEGATIVE, wording.BLANK) if s in states), None)
+    value_state = "observed" if wording.OBSERVED in states else "not_observed"
     if record.is_unhealthy:
         if counts["in_count"] or counts["out_count"]:
             value_state, reason = "vendor_imputed", "unhealthy"

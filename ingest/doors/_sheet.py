@@ -13,11 +13,12 @@ from typing import ClassVar, NamedTuple
 
 from pydantic import model_validator
 
+from ingest import wording
 from ingest.adapters import Reject
-from ingest.doors import _text
 from ingest.doors._columns import DatedTableOptions, check_columns, days_of, layout, offset_minutes
-from ingest.doors._keys import ONLY_LINE, name_key
+from ingest.doors._keys import ONLY_LINE
 from ingest.doors._local_time import DAY_US, MINUTE_US
+from ingest.wording import name_key
 
 SECOND_US = 1_000_000
 _CLOCK = re.compile(
@@ -71,7 +72,7 @@ class SheetOptions(DatedTableOptions):
 
     columns: dict[str, tuple[str, ...]]
     device: str | None = None
-    total_rows: tuple[str, ...] = _text.TOTAL_ROWS
+    total_rows: tuple[str, ...] = wording.TOTAL_ROWS
 
     @model_validator(mode="after")
     def _names_columns(self) -> SheetOptions:
@@ -99,7 +100,7 @@ class Sheet:
     """
 
     def __init__(self, body: bytes, options: SheetOptions, faults: Mapping[str, tuple[str, str]]) -> None:
-        lines = _text.lines_of(_text.decode(body, options.encodings))
+        lines = wording.lines_of(wording.decode(body, options.encodings))
         self.rejects: list[Reject] = []
         self._options = options
         self._faults = {**FAULTS, **faults}
@@ -113,7 +114,7 @@ class Sheet:
         """All records that have as many cells as the header and name a device. Totals and headers are left out."""
         header_keys = [name_key(h) for h in self._headers]
         width = len(self._headers)
-        for number, cells in _text.cells_of(self._lines, self._delimiter):
+        for number, cells in wording.cells_of(self._lines, self._delimiter):
             if [name_key(c) for c in cells[:width]] == header_keys:
                 continue
             by_role = {role: cells[i].strip() for role, i in self._at.items() if i < len(cells)}
@@ -140,7 +141,7 @@ class Sheet:
         if fault.reason in self._faults:
             self.rejects.append(Reject(pointer, fault.reason, *self._faults[fault.reason]))
         else:
-            self.rejects.append(_text.count_reject(pointer, fault.reason))
+            self.rejects.append(wording.count_reject(pointer, fault.reason))
 
 
 class Stamp(NamedTuple):

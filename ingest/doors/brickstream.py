@@ -22,14 +22,15 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from pydantic import field_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
-from ingest.doors._keys import from_microseconds, name_key, observation_id, serial_key
+from ingest.doors._keys import from_microseconds, observation_id, serial_key
 from ingest.doors._local_time import AMBIGUOUS, EXACT, FIRST, SECOND, instants, known_zone
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 
 class BrickstreamOptions(Options):
@@ -122,9 +123,9 @@ class Brickstream(Adapter):
                 row = self._row(device, interval, day, thing, count)
             except _Unreadable as fault:
                 reason = fault.reason
-                is_count = reason in _text.COUNT_FAULTS
+                is_count = reason in wording.COUNT_FAULTS
                 rejects.append(
-                    _text.count_reject(pointer, reason) if is_count else Reject(pointer, reason, *FAULTS[reason])
+                    wording.count_reject(pointer, reason) if is_count else Reject(pointer, reason, *FAULTS[reason])
                 )
                 continue
             row["observation_id"] = key = observation_id(
@@ -147,7 +148,7 @@ class Brickstream(Adapter):
                 rejects.append(Reject(pointer, "duplicate_conflict", *FAULTS["duplicate_conflict"]))
         rows = list(told.values())
         if not rows and not rejects:
-            rejects.append(_text.nothing_read())
+            rejects.append(wording.nothing_read())
         health = _health(device, sent_at, rows, receipt)
         return Parsed(rows={"door_observations": rows, "door_health": health}, rejects=rejects)
 
@@ -157,10 +158,10 @@ class Brickstream(Adapter):
         if not line_key:
             raise _Unreadable("missing_object_id")
         span = device.span(interval, day, count)
-        read = [_text.read_count(count.get(name)) for name in ("Enters", "Exits")]
+        read = [wording.read_count(count.get(name)) for name in ("Enters", "Exits")]
         states = [state for _, state in read]
         for state in states:
-            if state in _text.COUNT_FAULTS:
+            if state in wording.COUNT_FAULTS:
                 raise _Unreadable(state)
         unix = count.get("UnixStartTime", "").strip()
         stamp = f"{day} {count.get('StartTime', '').strip()}-{count.get('EndTime', '').strip()}"
@@ -175,8 +176,8 @@ class Brickstream(Adapter):
             "fold": span.fold,
             "in_count": read[0][0],
             "out_count": read[1][0],
-            "value_state": "observed" if _text.OBSERVED in states else "not_observed",
-            "reason_code": next((s for s in (_text.NEGATIVE, _text.BLANK) if s in states), None),
+            "value_state": "observed" if wording.OBSERVED in states else "not_observed",
+            "reason_code": next((s for s in (wording.NEGATIVE, wording.BLANK) if s in states), None),
             "vendor_status": count.get("Status"),
         }
 

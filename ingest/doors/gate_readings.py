@@ -23,17 +23,18 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from pydantic import Field, field_validator, model_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt, from_text, to_text
 from ingest.config import Source, expand
-from ingest.doors import _text
 from ingest.doors._columns import zone_text
-from ingest.doors._keys import ONLY_LINE, from_microseconds, name_key, observation_id
+from ingest.doors._keys import ONLY_LINE, from_microseconds, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, resolve_intervals
 from ingest.doors._sheet import Faulty, Record, Sheet, SheetOptions, Stamp, read_clock, read_day, read_stamp
 from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.home import naive_utc
 from ingest.http import redacted
+from ingest.wording import name_key
 
 KIND = "cumulative"
 TEXT_VALUE, POLL_FAILED, RESET = "text_value", "poll_failed", "reset"
@@ -43,7 +44,7 @@ MOST_REGISTERED = 10**12
 AHEAD = timedelta(minutes=5)
 # What programs write where they got no answer.
 _NO_ANSWER = frozenset({"array", "none", "null", "nan", "undefined", "error", "timeout", "failed"})
-_REASONS = (POLL_FAILED, _text.NEGATIVE, TEXT_VALUE, _text.BLANK)
+_REASONS = (POLL_FAILED, wording.NEGATIVE, TEXT_VALUE, wording.BLANK)
 
 FAULTS = {
     "future_reading": (
@@ -67,7 +68,7 @@ class _Registers(NamedTuple):
 
 def _register(text: str | None) -> tuple[int | None, str]:
     """One register; a state, or a key of `COUNT_FAULTS` for a number that a person must look at."""
-    value, state = _text.read_count(text, MOST_REGISTERED)
+    value, state = wording.read_count(text, MOST_REGISTERED)
     if state == "letters_in_count":
         return None, POLL_FAILED if (text or "").strip().casefold() in _NO_ANSWER else TEXT_VALUE
     return value, state
@@ -170,7 +171,7 @@ class GateReadings(Adapter):
         sheet.rejects.sort(key=lambda r: int(r.pointer.split(",")[0].removeprefix("line ")))
         rows = list(told.values())
         if not rows and not sheet.rejects:
-            sheet.rejects.append(_text.nothing_read())
+            sheet.rejects.append(wording.nothing_read())
         return Parsed(rows={"door_observations": rows}, rejects=sheet.rejects)
 
 
@@ -191,11 +192,11 @@ def _registers(record: Record, options: GateReadingsOptions) -> _Registers:
     for role in ("total_in", "total_out", "total"):
         if role in record.cells:
             values[role], state = _register(record.cells[role])
-            if state in _text.COUNT_FAULTS:
+            if state in wording.COUNT_FAULTS:
                 raise Faulty(state, role)
             states.add(state)
     reason = next((r for r in _REASONS if r in states), None)
-    if _text.OBSERVED in states and name_key(record.cells.get("event", "")) in map(name_key, options.reset_words):
+    if wording.OBSERVED in states and name_key(record.cells.get("event", "")) in map(name_key, options.reset_words):
         reason = RESET
     return _Registers(values.get("total_in", values.get("total")), values.get("total_out"), reason)
 
@@ -324,8 +325,8 @@ class GateXml(Adapter):
         root = _document(body)
         read = [_register(_only(root, name)) for name in (options.in_element, options.out_element) if name]
         for _, state in read:
-            if state in _text.COUNT_FAULTS:
-                return Parsed(rejects=[_text.count_reject("/", state)])
+            if state in wording.COUNT_FAULTS:
+                return Parsed(rejects=[wording.count_reject("/", state)])
         values = iter(value for value, _ in read)
         total_in = next(values) if options.in_element else None
         total_out = next(values) if options.out_element else None

@@ -26,12 +26,12 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from pydantic import Field, model_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
 from ingest.doors._columns import DatedTableOptions, check_columns, layout, offset_minutes, read_date, zone_text
-from ingest.doors._keys import ONLY_LINE, microseconds, name_key, observation_ids
+from ingest.doors._keys import ONLY_LINE, microseconds, observation_ids
 from ingest.doors._local_time import (
     DAY_US,
     EXACT,
@@ -42,6 +42,7 @@ from ingest.doors._local_time import (
     resolve_intervals,
 )
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 Role = Literal["device", "line", "date", "time", "stamp", "in", "out", "undirected", "status"]
 COUNTS: tuple[Role, ...] = ("in", "out", "undirected")
@@ -72,7 +73,7 @@ class IntervalCsvOptions(DatedTableOptions):
     device: str | None = None
     interval_minutes: int = Field(default=60, gt=0, le=1440)
     stamp: Literal["start", "end"] = "start"
-    total_rows: tuple[str, ...] = _text.TOTAL_ROWS
+    total_rows: tuple[str, ...] = wording.TOTAL_ROWS
 
     @model_validator(mode="after")
     def _says_enough(self) -> IntervalCsvOptions:
@@ -286,12 +287,12 @@ class IntervalCsv(Adapter):
         Raises:
             UnreadableBody: not text, or a configured column is missing or there twice.
         """
-        lines = _text.lines_of(_text.decode(body, options.encodings))
+        lines = wording.lines_of(wording.decode(body, options.encodings))
         reader = _Reader(lines, options)
         rows = _rows(reader, reader.columns(), source.source_id, microseconds(naive_utc(receipt.received_at)))
         rejects = [reject for _, reject in sorted(reader.rejects, key=lambda r: r[0])]
         if rows is None:
-            return Parsed(rejects=rejects or [_text.nothing_read()])
+            return Parsed(rejects=rejects or [wording.nothing_read()])
         return Parsed(rows={"door_observations": rows}, rejects=rejects)
 
 
@@ -325,7 +326,7 @@ class _Reader:
         told = _Columns()
         odd = self._read_plain(told)
         told.add_rows(
-            row for number, cells in _text.cells_of(odd, self._delimiter) if (row := self._read(number, cells))
+            row for number, cells in wording.cells_of(odd, self._delimiter) if (row := self._read(number, cells))
         )
         return told
 
@@ -394,8 +395,8 @@ class _Reader:
     def reject(self, number: int, fault: _Fault) -> None:
         """Keep a fault of a record as its reject."""
         pointer = f"line {number}" + (f", column {self._headers[self._at[fault.role]].strip()}" if fault.role else "")
-        if fault.reason in _text.COUNT_FAULTS:
-            self.rejects.append((number, _text.count_reject(pointer, fault.reason)))
+        if fault.reason in wording.COUNT_FAULTS:
+            self.rejects.append((number, wording.count_reject(pointer, fault.reason)))
         else:
             self.rejects.append((number, Reject(pointer, fault.reason, *FAULTS[fault.reason])))
 
@@ -445,15 +446,15 @@ class _Reader:
 
     def _people(self, texts: tuple[str, ...]) -> _Counts | _Fault:
         """The counts of a record. One faulty cell condemns the record: half a door is no door."""
-        read = [_text.read_count(text) for text in texts]
+        read = [wording.read_count(text) for text in texts]
         for role, (_, state) in zip(self.count_roles, read, strict=True):
-            if state in _text.COUNT_FAULTS:
+            if state in wording.COUNT_FAULTS:
                 return _Fault(state, role)
         states = {state for _, state in read}
         return _Counts(
             tuple(value for value, _ in read),
-            "observed" if _text.OBSERVED in states else "not_observed",
-            next((s for s in (_text.NEGATIVE, _text.BLANK) if s in states), None),
+            "observed" if wording.OBSERVED in states else "not_observed",
+            next((s for s in (wording.NEGATIVE, wording.BLANK) if s in states), None),
         )
 
     def _is_furniture(self, cells: list[str]) -> bool:

@@ -13,16 +13,17 @@ from datetime import date, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from ingest import wording
 from ingest.access import Variable, secret
 from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
 from ingest.doors._asking import Access, Question
-from ingest.doors._keys import ONLY_LINE, name_key
+from ingest.doors._keys import ONLY_LINE
 from ingest.doors._portal import PortalAdapter, PortalOptions, interval_field
 from ingest.doors._records import ABSENT, Reading, Record, Stamp, minutes_of, not_a_record, read_moment, read_xml
 from ingest.errors import UnreadableBody
+from ingest.wording import name_key
 
 HEADER = ("id", "date", "visitcount")
 
@@ -73,7 +74,7 @@ class Kundetelling(PortalAdapter):
         Raises:
             UnreadableBody: not XML, or no table with the columns Id, Date and VisitCount: a refusal comes as a text.
         """
-        lines = _text.lines_of(_table(body))
+        lines = wording.lines_of(_table(body))
         header = [name_key(cell) for cell in lines[0][1].split(";")] if lines else []
         if not set(HEADER) <= set(header) or len(set(header)) != len(header):
             raise UnreadableBody(
@@ -84,7 +85,7 @@ class Kundetelling(PortalAdapter):
         at = [header.index(name) for name in HEADER]
         records: list[Record] = []
         rejects: list[Reject] = []
-        for number, cells in _text.cells_of(lines[1:], ";"):
+        for number, cells in wording.cells_of(lines[1:], ";"):
             pointer = f"line {number}"
             if len(cells) != len(header):
                 rejects.append(not_a_record(pointer))

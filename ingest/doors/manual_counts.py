@@ -16,14 +16,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
-from ingest.doors._keys import from_microseconds, name_key, observation_id
+from ingest.doors._keys import from_microseconds, observation_id
 from ingest.doors._local_time import AMBIGUOUS, DAY_US, EXACT, MINUTE_US, boundary, instants
 from ingest.doors._sheet import Faulty, Record, Sheet, SheetOptions, Stamp, read_day, read_stamp
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 Method = Literal["manual_day", "sample_week", "head_count"]
 KINDS: dict[Method, str] = {"manual_day": "manual", "sample_week": "sample_week"}
@@ -142,7 +143,7 @@ class ManualCounts(Adapter):
             sheet.reject(numbers[row["observation_id"]], Faulty(OVERLAPPING))
         sheet.rejects.sort(key=lambda r: int(r.pointer.split(",")[0].removeprefix("line ")))
         if not rows and not sheet.rejects:
-            sheet.rejects.append(_text.nothing_read())
+            sheet.rejects.append(wording.nothing_read())
         return Parsed(rows={"door_observations": rows}, rejects=sheet.rejects)
 
 
@@ -153,10 +154,10 @@ def _row(record: Record, source: Source, options: ManualCountsOptions) -> dict[s
         raise Faulty("empty_span")
     if span.end_at - span.start_at > LONGEST[kind]:
         raise Faulty("span_too_long")
-    count, state = _text.read_count(record.cells["count"])
-    if state in _text.COUNT_FAULTS:
+    count, state = wording.read_count(record.cells["count"])
+    if state in wording.COUNT_FAULTS:
         raise Faulty(state, "count")
-    is_observed = state == _text.OBSERVED
+    is_observed = state == wording.OBSERVED
     return {
         "observation_id": observation_id(
             source.source_id, record.device_key, record.line_key, kind, span.start_at, span.end_at

@@ -24,7 +24,6 @@ from ingest.adapters import FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors._asking import Access, Question
-from ingest.doors._keys import name_key
 from ingest.doors._portal import PortalAdapter, PortalOptions
 from ingest.doors._records import (
     Moment,
@@ -38,6 +37,7 @@ from ingest.doors._records import (
     vendor_code,
 )
 from ingest.errors import UnreadableBody
+from ingest.wording import name_key
 
 HEALTHY, UNHEALTHY = "01", "02"
 ACTIONS = {

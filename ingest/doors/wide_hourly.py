@@ -22,12 +22,12 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import ClockTime, Source
-from ingest.doors import _text
 from ingest.doors._columns import DatedTableOptions, read_date
-from ingest.doors._keys import ONLY_LINE, microseconds, name_key, observation_ids
+from ingest.doors._keys import ONLY_LINE, microseconds, observation_ids
 from ingest.doors._local_time import (
     AMBIGUOUS,
     DAY_US,
@@ -41,6 +41,7 @@ from ingest.doors.interval_csv import FAULTS as INTERVAL_FAULTS
 from ingest.doors.interval_csv import read_time
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 DST_AMBIGUOUS = "dst_ambiguous"
 
@@ -72,7 +73,7 @@ class WideHourlyOptions(DatedTableOptions):
     interval_minutes: int = Field(default=60, gt=0, le=1440)
     stamp: Literal["start", "end"] = "start"
     ignored_columns: tuple[str, ...] = ()
-    totals: tuple[str, ...] = _text.TOTAL_ROWS
+    totals: tuple[str, ...] = wording.TOTAL_ROWS
     date_formats: tuple[str, ...] = Field(default=("%Y-%m-%d", "%d.%m.%Y"), min_length=1)
 
     @model_validator(mode="after")
@@ -121,11 +122,11 @@ class WideHourly(Adapter):
         Raises:
             UnreadableBody: not text, no column of dates or hours, no sensor, or two columns of one sensor.
         """
-        lines = _text.lines_of(_text.decode(body, options.encodings))
+        lines = wording.lines_of(wording.decode(body, options.encodings))
         delimiter, headers = _header(lines[0][1] if lines else "", options)
         sensors = _sensors(headers, options)
         rejects: list[Reject] = []
-        rows = _labelled(_text.cells_of(lines[1:], delimiter), headers, options, rejects)
+        rows = _labelled(wording.cells_of(lines[1:], delimiter), headers, options, rejects)
         spans = resolve_intervals(
             np.array([row.local_us for row in rows], dtype=np.int64),
             np.array([row.convention == "end" for row in rows], dtype=np.bool_),
@@ -143,18 +144,18 @@ class WideHourly(Adapter):
             if cells:
                 frames.append(_frame(source.source_id, device_key, rows, spans, cells, options.zone, received_us))
         if not frames:
-            return Parsed(rejects=rejects or [_text.nothing_read()])
+            return Parsed(rejects=rejects or [wording.nothing_read()])
         return Parsed(rows={"door_observations": pd.concat(frames, ignore_index=True)}, rejects=rejects)
 
 
 def _header(line: str, options: WideHourlyOptions) -> tuple[str, list[str]]:
     """The delimiter that cuts out the columns of date and hour, and the header's cells under it."""
     wanted = {name_key(options.date_column), name_key(options.time_column)}
-    candidates = _text.DELIMITERS if options.delimiter == "auto" else (options.delimiter,)
+    candidates = wording.DELIMITERS if options.delimiter == "auto" else (options.delimiter,)
     delimiter = max(
-        candidates, key=lambda d: (len(wanted & set(map(name_key, _text.split_line(line, d)))), line.count(d))
+        candidates, key=lambda d: (len(wanted & set(map(name_key, wording.split_line(line, d)))), line.count(d))
     )
-    return delimiter, _text.split_line(line, delimiter)
+    return delimiter, wording.split_line(line, delimiter)
 
 
 def _sensors(headers: list[str], options: WideHourlyOptions) -> dict[str, int]:
@@ -178,7 +179,7 @@ def _sensors(headers: list[str], options: WideHourlyOptions) -> dict[str, int]:
             else "no column of a sensor"
         )
         raise UnreadableBody(
-            f"{what}; found: {_text.shown_headers(headers)}.",
+            f"{what}; found: {wording.shown_headers(headers)}.",
             reason="ambiguous_column" if twice and not missing else "missing_column",
             next_action="Mend the header, or date_column and time_column in the source's options.",
         )
@@ -228,7 +229,7 @@ def _kept(
     faults: list[tuple[int, str]] = []
     for n, (start, kind) in enumerate(zip(start_us.tolist(), fold.tolist(), strict=True)):
         if kind == NONEXISTENT:
-            has_people = any(_text.read_count(rows[n].cells[column])[0] for column in sensors)
+            has_people = any(wording.read_count(rows[n].cells[column])[0] for column in sensors)
             faults.append((n, "nonexistent_local_time" if has_people else "dst_padding"))
         else:
             told[start].append(n)
@@ -260,10 +261,10 @@ def _counted(
     for n, (row, start, fold) in enumerate(zip(rows, spans.start_us.tolist(), spans.fold.tolist(), strict=True)):
         text, pointer = row.cells[column], f"line {row.number}, column {header}"
         if text not in read:
-            read[text] = _text.read_count(text)
+            read[text] = wording.read_count(text)
         count, state = read[text]
-        if state in _text.COUNT_FAULTS:
-            rejects.append(_text.count_reject(pointer, state))
+        if state in wording.COUNT_FAULTS:
+            rejects.append(wording.count_reject(pointer, state))
         elif count is not None:
             # The lone row of the hour that comes twice may hold one hour or both, and is never split.
             cells.append(_Cell(n, count, DST_AMBIGUOUS if fold == AMBIGUOUS else None, pointer))

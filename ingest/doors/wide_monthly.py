@@ -14,15 +14,16 @@ from collections import defaultdict
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
 from ingest.doors._columns import TableOptions
-from ingest.doors._keys import ONLY_LINE, name_key, observation_id
+from ingest.doors._keys import ONLY_LINE, observation_id
 from ingest.doors._local_time import EXACT, month_interval
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 _MONTH = re.compile(r"((?:19|20)[0-9]{2})[-/.](0?[1-9]|1[0-2])")
 Month = tuple[int, int]
@@ -37,7 +38,7 @@ class WideMonthlyOptions(TableOptions):
     """
 
     name_column: str | None = None
-    total_rows: tuple[str, ...] = _text.TOTAL_ROWS
+    total_rows: tuple[str, ...] = wording.TOTAL_ROWS
 
 
 def month_of(header: str) -> Month | None:
@@ -62,19 +63,19 @@ class WideMonthly(Adapter):
         Raises:
             UnreadableBody: not text, no name column, no month column, or two columns of one month that disagree.
         """
-        lines = _text.lines_of(_text.decode(body, options.encodings))
+        lines = wording.lines_of(wording.decode(body, options.encodings))
         if not lines:
             raise UnreadableBody("the file is empty.", reason="empty", next_action="Ask for the file again.")
         delimiter = _delimiter(lines[0][1], options)
-        headers = _text.split_line(lines[0][1], delimiter)
-        records = list(_text.cells_of(lines[1:], delimiter))
+        headers = wording.split_line(lines[0][1], delimiter)
+        records = list(wording.cells_of(lines[1:], delimiter))
         name_at = _name_column(headers, options)
         rejects: list[Reject] = []
         rows = _branch_rows(records, headers, name_at, options, rejects)
         months = _month_columns(headers, name_at, rows, rejects)
         told = [m for m, columns in months.items() if any(cells[c].strip() for _, cells in rows for c in columns)]
         if not told:
-            return Parsed(rejects=rejects or [_text.nothing_read()])
+            return Parsed(rejects=rejects or [wording.nothing_read()])
         intervals = {m: month_interval(*m, ZoneInfo(options.zone)) for m in sorted(months) if m <= max(told)}
         received_at = naive_utc(receipt.received_at)
         observations: list[dict[str, Any]] = []
@@ -84,11 +85,11 @@ class WideMonthly(Adapter):
                 # Columns of one month agree or are blank; the first that says something speaks for it.
                 column = next((c for c in months[month] if cells[c].strip()), months[month][0])
                 pointer = f"row {name.strip()}, column {headers[column].strip()}"
-                count, state = _text.read_count(cells[column])
-                if state in _text.COUNT_FAULTS:
-                    rejects.append(_text.count_reject(pointer, state))
+                count, state = wording.read_count(cells[column])
+                if state in wording.COUNT_FAULTS:
+                    rejects.append(wording.count_reject(pointer, state))
                     continue
-                is_observed = state == _text.OBSERVED
+                is_observed = state == wording.OBSERVED
                 observations.append(
                     {
                         "observation_id": observation_id(
@@ -111,7 +112,7 @@ class WideMonthly(Adapter):
                     }
                 )
         if not observations and not rejects:
-            rejects.append(_text.nothing_read())
+            rejects.append(wording.nothing_read())
         return Parsed(rows={"door_observations": observations}, rejects=rejects)
 
 
@@ -119,13 +120,13 @@ def _delimiter(header: str, options: WideMonthlyOptions) -> str:
     """The delimiter that finds most months in the header; ties go to the first of the usual ones."""
     if options.delimiter != "auto":
         return options.delimiter
-    return max(_text.DELIMITERS, key=lambda d: sum(month_of(h) is not None for h in _text.split_line(header, d)))
+    return max(wording.DELIMITERS, key=lambda d: sum(month_of(h) is not None for h in wording.split_line(header, d)))
 
 
 def _name_column(headers: list[str], options: WideMonthlyOptions) -> int:
     if not any(month_of(h) for h in headers):
         raise UnreadableBody(
-            f"no column is a month such as 2023-01; found: {_text.shown_headers(headers)}.",
+            f"no column is a month such as 2023-01; found: {wording.shown_headers(headers)}.",
             reason="no_month_column",
             next_action="Check that this is the monthly table, and its delimiter in the source's options.",
         )
@@ -137,7 +138,7 @@ def _name_column(headers: list[str], options: WideMonthlyOptions) -> int:
         what = "the first column" if wanted is None else f"the column {wanted!r}"
         raise UnreadableBody(
             f"{what} should hold the branch names, and does not stand there once; "
-            f"found: {_text.shown_headers(headers)}.",
+            f"found: {wording.shown_headers(headers)}.",
             reason="no_name_column",
             next_action="Mend the file, or name_column in the source's options.",
         )

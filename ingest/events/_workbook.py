@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingest.doors import _text
+from ingest import wording
 from ingest.errors import UnreadableBody
 
 MAX_PARTS = 2_000
@@ -131,14 +131,14 @@ def read_grids(body: bytes, encodings: Sequence[str], delimiter: str) -> list[Gr
 
 
 def _csv(body: bytes, encodings: Sequence[str], delimiter: str) -> Grid:
-    lines = _text.lines_of(_text.decode(body, encodings))
+    lines = wording.lines_of(wording.decode(body, encodings))
     if delimiter == "auto":
         # The sheet may begin with a heading: the delimiter is what most of its first lines hold.
         first = [line for _, line in lines[:30]]
-        delimiter = max(_text.DELIMITERS, key=lambda d: sum(min(line.count(d), 3) for line in first))
+        delimiter = max(wording.DELIMITERS, key=lambda d: sum(min(line.count(d), 3) for line in first))
     rows: list[tuple[int, list[Any]]] = []
     is_cut = False
-    for number, cells in _text.cells_of(lines, delimiter):
+    for number, cells in wording.cells_of(lines, delimiter):
         if len(rows) == MAX_ROWS:
             is_cut = True
             break

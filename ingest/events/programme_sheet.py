@@ -19,17 +19,17 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
+from ingest import wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.doors import _text
-from ingest.doors._keys import name_key
 from ingest.errors import UnreadableBody
 from ingest.events import _feeds
 from ingest.events._feeds import Claim, ClaimOptions, Faulty, Moment, Span
 from ingest.events._sheet_headers import HEADERS, IGNORED, METHODS, MONTHS, PERSONAL, STATUSES, TOTALS, UNKNOWN
 from ingest.events._workbook import Grid, Unknown, letters, read_grids
 from ingest.home import naive_utc
+from ingest.wording import name_key
 
 MOST_PEOPLE = 100_000
 # The header may stand below a logo and a heading, not below a page of text.
@@ -135,8 +135,8 @@ class ProgrammeSheetOptions(ClaimOptions):
     delimiter: str = "auto"
     encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
 
-    _delimiter = field_validator("delimiter")(_text.known_delimiter)
-    _encodings = field_validator("encodings")(_text.known_encodings)
+    _delimiter = field_validator("delimiter")(wording.known_delimiter)
+    _encodings = field_validator("encodings")(wording.known_encodings)
 
     @model_validator(mode="after")
     def _names_columns(self) -> ProgrammeSheetOptions:
@@ -761,9 +761,9 @@ def _count_of(value: Any, column: int | None) -> tuple[int | None, str]:
             return None, "taken_back"
         about = _ABOUT.fullmatch(" ".join(value.split()))
         state = "estimated" if about else "told"
-        count, read = _text.read_count(about[1] if about else value, MOST_PEOPLE)
-        if read in FAULTS or read == _text.NEGATIVE:
-            raise _CellFault("negative_count" if read == _text.NEGATIVE else read, column)
+        count, read = wording.read_count(about[1] if about else value, MOST_PEOPLE)
+        if read in FAULTS or read == wording.NEGATIVE:
+            raise _CellFault("negative_count" if read == wording.NEGATIVE else read, column)
         return count, "blank" if count is None else state
     if isinstance(value, float):
         if not value.is_integer():

@@ -16,11 +16,11 @@ import pytest
 
 from ingest.catalogue import Receipt
 from ingest.config import Configuration
-from ingest.doors._keys import name_key
 from ingest.doors.shoppertrak import entrance_key
 from ingest.home import Home
 from ingest.http import Limits, Session
 from ingest.pipeline import Outcome, poll, read_pending
+from ingest.wording import name_key
 from sandbox.doors_portals import DoorPortals, Line
 
 OSLO = ZoneInfo("Europe/Oslo")

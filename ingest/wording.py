@@ -1,6 +1,6 @@
-"""Reading what people and devices write: bytes to text, lines to fields, and a text to a count.
+"""Reading what people and devices write: bytes to text, lines to fields, and a text to a count or a name's key.
 
-What belongs here: rules that hold for every text-based make. What does not: the columns of any one of them.
+What belongs here: rules that hold for every text that is read, of whatever family. What does not: the columns of one.
 Nothing here ever puts a cell's content into a message: a file dropped in the wrong folder may hold names.
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ingest.adapters import Reject
 from ingest.errors import UnreadableBody
 
+# Spreadsheets and copied web pages bring these along; they are invisible and would split one branch in two.
+_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
 DELIMITERS = (";", ",", "\t", "|")
 TOTAL_ROWS = ("total", "totals", "totalt", "sum", "summa", "i alt", "all libraries")
 
@@ -200,3 +203,9 @@ def nothing_read() -> Reject:
         next_action="Check the period and the branches that the export was asked for.",
         scope="blob",
     )
+
+
+@lru_cache(maxsize=4096)  # a source has a handful of names, and tells them in every record
+def name_key(text: str) -> str:
+    """A branch's, door's or column's name: NFC, casefolded, whitespace (also no-break) folded to single spaces."""
+    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).casefold().split())
