@@ -6,6 +6,7 @@ A new make is one module in `ingest/doors`, `ingest/events` or `ingest/instagram
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import time
@@ -180,13 +181,18 @@ def register(adapter: type[Adapter]) -> type[Adapter]:
 
 def adapters() -> dict[str, Adapter]:
     """All adapters by name."""
+    _import_all()
+    return dict(sorted(_register.items()))
+
+
+@functools.cache
+def _import_all() -> None:
     for family in FAMILIES:
         package = importlib.import_module(f"ingest.{family}")
         for module in pkgutil.iter_modules(package.__path__):
             if module.name == "__main__":
                 continue  # a command line, not an adapter: importing it would run it
             importlib.import_module(f"ingest.{family}.{module.name}")
-    return dict(sorted(_register.items()))
 
 
 def adapter_of(source: Source) -> Adapter:

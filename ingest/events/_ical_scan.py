@@ -54,6 +54,9 @@ PERSONAL = frozenset(
 )
 PERSONAL_PREFIXES = (b"X-MICROSOFT-ONLINEMEETING", b"X-MICROSOFT-SKYPETEAMS")
 
+# First letters that no personal name has, so that most lines need no closer look.
+_HARMLESS_START = frozenset(b"BDEFGHIJKLMNPQRSTUVWYZ") - {name[0] for name in (*PERSONAL, *PERSONAL_PREFIXES)}
+
 # Everything that some reader of lines may take for a line end, and what no title needs.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _LINE = re.compile(r'\s*([A-Za-z0-9_-]+)\s*((?:;[^":;]*(?:"[^"]*"[^":;]*)*)*):(.*)', re.DOTALL)
@@ -162,7 +165,7 @@ def minimise(body: bytes) -> bytes:
 
 
 def _is_personal(logical: list[bytes]) -> bool:
-    if not logical:
+    if not logical or logical[0][0] in _HARMLESS_START:
         return False
     # Even the name may be folded, so a few pieces are joined before it is read.
     pieces = [piece.rstrip(b"\r\n") for piece in logical[:8]]
@@ -278,7 +281,7 @@ def _components(lines: list[tuple[int, str]]) -> list[Component]:
     found: list[Component] = []
     begun = 0
     for number, raw in lines:
-        text = _CONTROL.sub("", raw)
+        text = raw if raw.isprintable() else _CONTROL.sub("", raw)
         match = _LINE.match(text)
         name = match[1].upper() if match else ""
         if name == "BEGIN" and match is not None:
