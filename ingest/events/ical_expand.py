@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import sys
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -25,11 +26,19 @@ from zoneinfo import ZoneInfo
 import icalendar
 import recurring_ical_events
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
+from icalendar.parser import split_on_unescaped_comma, unescape_backslash
 
 MAX_DURATION = timedelta(days=400)
 READY = b"ready\n"
 _INDEX = "X-LEVENDE-INDEX"
 _DAY = timedelta(days=1)
+# Content lines so plain that they have one reading only. The library's reader looks at every letter for quotes and
+# escapes, which is most of the time that an ordinary feed takes; values are the library's business all the same.
+_PLAIN_TIME = re.compile(
+    r"(DTSTART|DTEND|RECURRENCE-ID|RDATE|EXDATE)(?:;TZID=([A-Za-z0-9_/+-]+)|;VALUE=(DATE|DATE-TIME))?:([0-9TZ,]+)"
+)
+_PLAIN_OTHER = re.compile(r"(RRULE|DURATION)()():([A-Za-z0-9=;,+-]+)")
+_PLAIN_TEXT = re.compile(r"(SUMMARY|LOCATION|CATEGORIES|DESCRIPTION)(?:;LANGUAGE=[A-Za-z-]+)?:(.*)", re.DOTALL)
 # An icalendar.Event. The library types each property as a union of thirty kinds, which says less than nothing here.
 _Event: TypeAlias = Any
 
@@ -100,16 +109,66 @@ class Result:
     problems: list[tuple[int, str, str]] = field(default_factory=list)
 
 
-def parse_component(lines: list[str], zones: list[list[str]] | None = None) -> _Event:
-    """One VEVENT from its content lines.
+def texts(lines: list[str]) -> dict[str, list[str]]:
+    """Text properties by name, as written between the lines: escapes undone, categories taken apart.
+
+    Args:
+        lines: SUMMARY, LOCATION, CATEGORIES and DESCRIPTION lines of one VEVENT.
 
     Raises:
         ValueError: the library can't read them.
     """
-    return _parse([lines], zones or [])[0]
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        plain = _PLAIN_TEXT.fullmatch(line)
+        if plain is None:
+            event = _read([lines], [])[0]
+            found = {name: [str(item) for item in _many(event.get(name))] for name in event}
+            found["CATEGORIES"] = _categories(event)
+            return found
+        name, value = plain[1], plain[2]
+        told = split_on_unescaped_comma(value) if name == "CATEGORIES" else [unescape_backslash(value)]
+        found.setdefault(name, []).extend(told)
+    return found
+
+
+def _categories(event: _Event) -> list[str]:
+    """All categories of an event, in its order; escaped commas are part of a name."""
+    return [str(item) for part in _many(event.get("CATEGORIES")) for item in getattr(part, "cats", [part])]
 
 
 def _parse(events: list[list[str]], zones: list[list[str]]) -> list[_Event]:
+    """VEVENTs from their content lines about times.
+
+    Raises:
+        ValueError: the library can't read them.
+    """
+    if not zones:
+        plain = [_plain(index, lines) for index, lines in enumerate(events)]
+        if None not in plain:
+            return plain
+    return _read(events, zones)
+
+
+def _plain(index: int, lines: list[str]) -> _Event | None:
+    """A VEVENT of plain lines only; None for one that needs the library's reader, if only to tell what is wrong."""
+    event: _Event = icalendar.Event()
+    event[_INDEX] = str(index)
+    for line in lines:
+        match = _PLAIN_TIME.fullmatch(line) or _PLAIN_OTHER.fullmatch(line)
+        if match is None:
+            return None
+        name, zone, kind, value = match.groups()
+        factory: Any = event.types_factory.for_property(name, kind or None)
+        try:
+            told = factory.from_ical(value, zone) if zone else factory.from_ical(value)
+        except (ValueError, TypeError):
+            return None
+        event.add(name, factory(told), encode=False)
+    return event
+
+
+def _read(events: list[list[str]], zones: list[list[str]]) -> list[_Event]:
     text = ["BEGIN:VCALENDAR", "VERSION:2.0"]
     for zone in zones:
         text += zone
@@ -119,11 +178,6 @@ def _parse(events: list[list[str]], zones: list[list[str]]) -> list[_Event]:
     body = "\r\n".join(text).encode("utf-8", "replace")  # bytes, always: text could name a file
     found = icalendar.Calendar.from_ical(body)  # noqa: TID251 - the one place that may
     return list(found.walk("VEVENT"))
-
-
-def categories(event: _Event) -> list[str]:
-    """All categories of an event, in its order; escaped commas are part of a name."""
-    return [str(item) for part in _many(event.get("CATEGORIES")) for item in getattr(part, "cats", [part])]
 
 
 def knows_zone(tzid: str) -> bool:
@@ -504,7 +558,8 @@ def expand(job: Job) -> Result:
     result = Result()
     try:
         if job.zones:
-            # Forget the custom zones of other jobs: equal names may stand for other rules.
+            # Forget the custom zones of other jobs, and below those of this one: equal names may stand for other
+            # rules, or for none, in the next feed.
             icalendar.timezone.tzp.use_default()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -517,6 +572,9 @@ def expand(job: Job) -> Result:
         result.problems.append((-1, "too_costly", "expanding it needs more memory than allowed."))
     except Exception as error:  # noqa: BLE001 - whatever the libraries make of a feed must cost only its series
         result.problems.append((-1, "cannot_expand", f"the calendar library fails on it ({type(error).__name__})."))
+    finally:
+        if job.zones:
+            icalendar.timezone.tzp.use_default()
     return result
 
 
@@ -546,6 +604,8 @@ def _limit_cpu(seconds: int) -> None:
 def main(arguments: list[str]) -> None:
     """Say that we are there, then answer jobs until the pipe closes: one JSON line in, one JSON line out.
 
+    An answer is a list: occurrences (their fields in order), problems, and the processor seconds that it took.
+
     Args:
         arguments: memory in MiB, and processor seconds for one job.
     """
@@ -556,8 +616,11 @@ def main(arguments: list[str]) -> None:
     out.flush()
     for line in sys.stdin.buffer:
         _limit_cpu(seconds)
+        begun = time.process_time()
         result = expand(Job(**json.loads(line)))
-        out.write(json.dumps(asdict(result)).encode() + b"\n")
+        occurrences = [[*vars(one).values()] for one in result.occurrences]
+        answer = json.dumps([occurrences, result.problems, time.process_time() - begun])
+        out.write(answer.encode() + b"\n")
         out.flush()
 
 

@@ -57,6 +57,8 @@ _STATUSES = {
     "CANCELED": "cancelled",
     "POSTPONED": "postponed",
 }
+_TIMING_IN_ORDER = sorted(TIMING)
+_TITLES = frozenset({"SUMMARY", "LOCATION", "CATEGORIES"})
 _IANA = available_timezones()
 # "Europe" is a folder of the zone list, and asking the list for it fails with a file error.
 _ZONE_FOLDERS = frozenset(name.rsplit("/", depth)[0] for name in _IANA for depth in (1, 2) if "/" in name) - _IANA
@@ -69,6 +71,7 @@ _PHONE = re.compile(
     r"(?:\+|\b00)\d{1,3}[ .]?(?:\d[ .]?){6,12}|\b(?:tlf|telefon|mobil|mob|ring|phone|tel)\b[.: ]*(?:\d[ .]?){5,12}",
     re.IGNORECASE,
 )
+_MOMENT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -181,6 +184,21 @@ class _Group:
         return min(member.line_number for member in self.members)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """How a series gets its dates.
+
+    Attributes:
+        job: what is asked; None where a guard refuses the series.
+        is_harmless: whether it may be asked in this process.
+    """
+
+    group: _Group
+    job: ical_expand.Job | None = None
+    refused: Refused | None = None
+    is_harmless: bool = False
+
+
 @register
 class Icalendar(Adapter):
     """iCalendar by poll or file. One row per occurrence inside the configured window."""
@@ -261,9 +279,12 @@ class Icalendar(Adapter):
                 rejects.append(_reject(component.line_number, problem))
         rows: list[dict[str, Any]] = []
         bounds = Bounds(options.seconds_per_series, 60.0, options.seconds_per_feed, options.memory_mib)
+        plans = [_plan(group, options) for group in _groups(good)]
         with Expander(bounds) as expander:
-            for group in _groups(good):
-                found, problems = _dates(group, options, expander)
+            results = expander.expand_all(plan.job for plan in plans if plan.job is not None and not plan.is_harmless)
+            for plan in plans:
+                group = plan.group
+                found, problems = _dates(plan, results)
                 rejects += problems
                 if len(rows) + len(found) > options.max_occurrences:
                     words = f"with it the feed has more than {options.max_occurrences} occurrences in the window."
@@ -408,23 +429,22 @@ def _sha(text: str) -> str:
 # -- dates ----------------------------------------------------------------------------------------------------------
 
 
-def _dates(
-    group: _Group, options: IcalendarOptions, expander: Expander
-) -> tuple[list[ical_expand.Occurrence], list[Reject]]:
+def _plan(group: _Group, options: IcalendarOptions) -> _Plan:
+    """What to ask for a series' dates."""
     dates = sum(
         len(line.value.split(",")) for m in group.members for n in ("RDATE", "EXDATE") for line in m.lines.get(n, ())
     )
     if dates > MAX_DATES:
         words = f"the series lists {dates} single dates; {MAX_DATES} are allowed."
-        return [], [_reject(group.line_number, Refused("too_many_dates", words))]
+        return _Plan(group, refused=Refused("too_many_dates", words))
     zones: dict[str, list[str]] = {}
     events: list[tuple[list[str], int, str]] = []
     for member in group.members:
         lines = []
-        for name in sorted(TIMING):
+        for name in _TIMING_IN_ORDER:
             for line in member.lines.get(name, ()):
-                tzid = line.parameter("TZID")
                 text = line.text
+                tzid = line.parameter("TZID") if line.parameters else None
                 if tzid is not None and tzid in member.feed.zones and not _is_iana(tzid):
                     zones.setdefault(tzid, member.feed.zones[tzid])
                 elif tzid is not None and tzid.strip("/") in _ZONE_FOLDERS:
@@ -440,7 +460,15 @@ def _dates(
         expand_to=options.expand_to.isoformat(),
         cap=options.max_occurrences_per_series,
     )
-    result = ical_expand.expand(job) if _is_harmless(group, zones) else expander.expand(job)
+    return _Plan(group, job, is_harmless=_is_harmless(group, zones))
+
+
+def _dates(plan: _Plan, results: Iterator[ical_expand.Result]) -> tuple[list[ical_expand.Occurrence], list[Reject]]:
+    group = plan.group
+    if plan.refused is not None:
+        return [], [_reject(group.line_number, plan.refused)]
+    assert plan.job is not None
+    result = ical_expand.expand(plan.job) if plan.is_harmless else next(results)
     rejects = []
     for index, reason, message in result.problems:
         number = group.line_number if index < 0 else group.members[index].line_number
@@ -476,15 +504,15 @@ def _reject(line_number: int, problem: Refused) -> Reject:
 def _rows(
     group: _Group, occurrences: list[ical_expand.Occurrence], source: Source, options: IcalendarOptions
 ) -> list[dict[str, Any]]:
-    told: dict[int, _Words] = {}
+    told: dict[int, tuple[_Words, list[str]]] = {}
     slots: set[str] = set()
     rows = []
     for occurrence in occurrences:
         member = group.members[occurrence.index]
         if occurrence.index not in told:
-            told[occurrence.index] = _words(member, options)
-        words = told[occurrence.index]
-        flags = [*group.flags, *words.flags, *occurrence.flags, *_zone_doubts(member)]
+            told[occurrence.index] = _words(member, options), _zone_doubts(member)
+        words, doubts = told[occurrence.index]
+        flags = [*group.flags, *words.flags, *occurrence.flags, *doubts]
         slot = occurrence.slot
         if slot in slots:
             flags.append("duplicate_slot")
@@ -565,13 +593,13 @@ def _words(member: Component, options: IcalendarOptions) -> _Words:
         words.is_public = False
         return words
     try:
-        event = ical_expand.parse_component(member.texts(frozenset({"SUMMARY", "LOCATION", "CATEGORIES"})))
+        told = ical_expand.texts(member.texts(_TITLES))
     except ValueError:
         words.flags.append("unreadable_words")
         return words
-    words.title = _told(_first(event.get("SUMMARY")), words)
-    words.location = _told(_first(event.get("LOCATION")), words)
-    words.categories = _joined(_told(str(item), words) for item in ical_expand.categories(event))
+    words.title = _told(_first(told, "SUMMARY"), words)
+    words.location = _told(_first(told, "LOCATION"), words)
+    words.categories = _joined(_told(item, words) for item in told.get("CATEGORIES", ()))
     words.partner_claims = _partners(member, options)
     words.url = _public_page(member.value("URL"))
     if any("\ufffd" in (text or "") for text in (words.title, words.location, words.categories)):
@@ -582,9 +610,8 @@ def _words(member: Component, options: IcalendarOptions) -> _Words:
     return words
 
 
-def _first(value: Any) -> str:
-    value = value[0] if isinstance(value, list) and value else value
-    return "" if value is None else str(value)
+def _first(told: Mapping[str, list[str]], name: str) -> str:
+    return next(iter(told.get(name, ())), "")
 
 
 def _clean(text: str) -> str:
@@ -615,10 +642,10 @@ def _partners(member: Component, options: IcalendarOptions) -> str | None:
     if not options.partner_patterns or member.first("DESCRIPTION") is None:
         return None
     try:
-        event = ical_expand.parse_component(member.texts(frozenset({"DESCRIPTION"})))
+        told = ical_expand.texts(member.texts(frozenset({"DESCRIPTION"})))
     except ValueError:
         return None
-    return partners_in(_first(event.get("DESCRIPTION")), options.partner_patterns, options.partner_separators)
+    return partners_in(_first(told, "DESCRIPTION"), options.partner_patterns, options.partner_separators)
 
 
 def partners_in(description: str, patterns: tuple[str, ...], separators_told: tuple[str, ...]) -> str | None:
@@ -649,7 +676,11 @@ def _public_page(text: str) -> str | None:
 
 def _moment(text: str) -> datetime | None:
     """A UTC moment as naive UTC; None for anything else (LAST-MODIFIED must be UTC)."""
+    plain = _MOMENT.fullmatch(text)
     try:
+        if plain is not None:
+            year, month, day, hour, minute, second = map(int, plain.groups())
+            return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - naive UTC, as in the lake
         return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).replace(tzinfo=None)
     except ValueError:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from feed_bench import KEY, NOW, PASSWORD, USER, Bench, programme, set_secrets
 from ical_bodies import Reading, calendar, read_body
 
 from ingest.config import load
-from ingest.events import icalendar
-from ingest.events._ical_child import Bounds, Expander
 from ingest.home import Home
 from sandbox.event_feeds import EventFeeds
 
@@ -26,14 +23,6 @@ def read_calendar() -> Callable[..., Reading]:
         return read_body(calendar(*events, header=header), **options)
 
     return read_events
-
-
-@pytest.fixture
-def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let all bodies of a test share one expanding process: hundreds of starts are not what it tests."""
-    with Expander(Bounds()) as shared:
-        monkeypatch.setattr(icalendar, "Expander", lambda _bounds: contextlib.nullcontext(shared))
-        yield
 
 
 @pytest.fixture

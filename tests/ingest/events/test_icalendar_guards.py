@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from ical_bodies import Reading, calendar, event, read_body
 
+from ingest.events import _ical_child
 from ingest.events._ical_child import Bounds, Expander
 from ingest.events._ical_scan import count_events, looks_whole, minimise
-from ingest.events.ical_expand import Job
+from ingest.events.ical_expand import Job, Result
 
 Read = Callable[..., Reading]
 START = "DTSTART;TZID=Europe/Oslo:20260305T180000"
@@ -113,27 +117,162 @@ def test_a_process_that_needs_too_much_memory_is_a_reject(read_calendar: Read) -
         assert len(expander.expand(good).occurrences) == 2
 
 
-def test_no_process_is_left_behind(read_calendar: Read) -> None:
-    """A service that polls every hour for a year must not collect them."""
+def _series(uid: str = "series") -> Job:
+    return Job([(["DTSTART:20260305T180000Z", "RRULE:FREQ=DAILY;COUNT=2"], -1, uid)], [],
+               "Europe/Oslo", "Europe/Oslo", "2026-01-01", "2027-01-01", 5000)  # fmt: skip
+
+
+NEVER = Job([(["DTSTART:20260305T180000Z", "RRULE:FREQ=DAILY;BYMONTH=2;BYWEEKNO=30;BYDAY=MO"], -1, "")], [],
+            "Europe/Oslo", "Europe/Oslo", "2026-01-01", "2027-01-01", 5000)  # fmt: skip
+
+
+def _used(bounds: Bounds, job: Job) -> subprocess.Popen[bytes]:
+    """Expand one job as a feed would; the process that did it."""
+    with Expander(bounds) as expander:
+        result = expander.expand(job)
+        assert len(result.occurrences) == 2
+        assert expander._worker is not None
+        return expander._worker.process
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[_ical_child._Worker]]:
+    """The processes that a test starts, beginning with none that waits; all are over when it ends."""
+    _ical_child._shelf.clear()
+    started: list[_ical_child._Worker] = []
+
+    class Counted(_ical_child._Worker):
+        def __init__(self, bounds: Bounds) -> None:
+            super().__init__(bounds)
+            started.append(self)
+
+    monkeypatch.setattr(_ical_child, "_Worker", Counted)
+    yield started
+    _ical_child._shelf.clear()
+    assert all(worker.process.poll() is not None for worker in started)
+
+
+def test_the_next_feed_borrows_the_process_of_the_last(starts: list[_ical_child._Worker]) -> None:
+    """A start takes longer than most feeds: a hundred feeds must not need a hundred."""
+    for _ in range(3):
+        _used(Bounds(), _series())
+    assert len(starts) == 1
+
+
+def test_a_process_with_other_limits_is_not_borrowed(starts: list[_ical_child._Worker]) -> None:
+    """A source's own limits hold for its own series."""
+    first = _used(Bounds(cpu_seconds=5), _series())
+    _used(Bounds(cpu_seconds=6), _series())
+    assert len(starts) == 2
+    assert first.poll() is not None
+
+
+def test_no_process_is_left_behind(starts: list[_ical_child._Worker], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that polls every hour for a year must not keep one between its polls."""
+    monkeypatch.setattr(_ical_child, "_LINGER_SECONDS", 0.05)
+    process = _used(Bounds(), _series())
+    assert process.wait(timeout=30) is not None
+    _used(Bounds(), _series())
+    assert len(starts) == 2
+
+
+def test_a_process_that_failed_is_not_lent_to_the_next_feed(starts: list[_ical_child._Worker]) -> None:
+    """What a hostile series left in its memory must not decide about another library's calendar."""
+    full = Job([(["DTSTART:20260305T180000Z", "RRULE:FREQ=DAILY", "X-FILL:" + "x" * 200_000_000], -1, "")], [],
+               "Europe/Oslo", "Europe/Oslo", "2026-01-01", "2027-01-01", 5000)  # fmt: skip
+    with Expander(Bounds(memory_mib=256)) as expander:
+        assert expander.expand(full).problems[0][1] == "too_costly"
+    _used(Bounds(memory_mib=256), _series())
+    assert starts[0].process.poll() is not None
+    assert len(starts) == 2
+
+
+def test_a_feed_left_in_the_middle_takes_its_process_with_it(starts: list[_ical_child._Worker]) -> None:
+    """Answers that nobody heard would be taken for the next feed's."""
     with Expander(Bounds()) as expander:
-        job = Job([(["DTSTART:20260305T180000Z", "RRULE:FREQ=DAILY;COUNT=2"], -1, "")], [],
-                  "Europe/Oslo", "Europe/Oslo", "2026-01-01", "2027-01-01", 5000)  # fmt: skip
-        expander.expand(job)
-        process = expander._process
-        assert process is not None
-        assert process.poll() is None
-    assert process.poll() is not None
+        next(expander.expand_all([_series(), _series()]))
+    assert len(_answers(Bounds(), [_series()])) == 1
+    assert len(starts) == 2
 
 
-def test_the_process_sees_no_secret_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def _answers(bounds: Bounds, jobs: list[Job]) -> list[Result]:
+    with Expander(bounds) as expander:
+        return list(expander.expand_all(jobs))
+
+
+def test_only_a_process_of_its_own_feed_may_judge_a_series(starts: list[_ical_child._Worker]) -> None:
+    """A process that dies of what others did, or of the machine, must not cost a good series."""
+    with Expander(Bounds()) as expander:
+        assert len(expander.expand(_series()).occurrences) == 2
+    with Expander(Bounds()) as expander:
+        results = expander.expand_all([_series(), _series()])
+        assert expander._worker is starts[0]
+        starts[0].process.kill()
+        starts[0].process.wait()
+        assert [len(result.occurrences) for result in results] == [2, 2]
+    assert len(starts) == 2
+
+
+def test_jobs_behind_a_killed_one_are_done_by_the_next_process(starts: list[_ical_child._Worker]) -> None:
+    """They were handed over with it, and must neither be lost nor be answered out of turn."""
+    jobs = [_series(), NEVER, *[_series()] * 100, NEVER, _series()]
+    results = _answers(Bounds(cpu_seconds=1), jobs)
+    assert [result.problems[0][1] if result.problems else len(result.occurrences) for result in results] == [
+        2,
+        "too_costly",
+        *[2] * 100,
+        "too_costly",
+        2,
+    ]
+    assert len(starts) == 3
+
+
+def test_a_process_that_hangs_without_working_is_ended_by_the_clock(starts: list[_ical_child._Worker]) -> None:
+    """The kernel's limit counts work only: one that is stopped would wait for ever."""
+    with Expander(Bounds(wall_seconds=0.5)) as expander:
+        results = expander.expand_all([_series()] * 3)
+        assert len(next(results).occurrences) == 2
+        starts[0].process.send_signal(signal.SIGSTOP)
+        rest = [result.problems[0][1] if result.problems else "done" for result in results]
+    # What it had answered before it was stopped counts; the one it owed is lost, what came behind is done anew.
+    assert rest in (["done", "done"], ["too_costly", "done"], ["done", "too_costly"])
+
+
+def test_a_copy_of_this_process_speaks_to_no_process_of_the_original(starts: list[_ical_child._Worker]) -> None:
+    """Two that write into one pipe would get each other's answers."""
+    first = _used(Bounds(), _series())
+    copy = os.fork()
+    if copy == 0:
+        is_well = _ical_child._shelf.take(starts[0].limits) is None
+        os._exit(0 if is_well else 1)
+    assert os.waitpid(copy, 0)[1] == 0
+    assert first.poll() is None
+    assert len(_answers(Bounds(), [_series()])) == 1
+    assert len(starts) == 1
+
+
+def test_a_custom_zone_is_forgotten_before_the_next_feed(starts: list[_ical_child._Worker]) -> None:
+    """The process knows many feeds now, and a name may stand for a zone in one of them only."""
+    zone = ["BEGIN:VTIMEZONE", "TZID:Testby", "BEGIN:STANDARD", "DTSTART:19700101T000000"]
+    zone += ["TZOFFSETFROM:+0500", "TZOFFSETTO:+0500", "END:STANDARD", "END:VTIMEZONE"]
+    weekly = event("DTSTART;TZID=Testby:20260305T180000", "RRULE:FREQ=WEEKLY;COUNT=2")
+    own, none = read_body(calendar(*zone, weekly)), read_body(calendar(weekly))
+    assert len(starts) == 1
+    assert [row["start_at"].hour for row in own.rows] == [13, 13]
+    assert [row["start_at"].hour for row in none.rows] == [17, 17]
+    assert "unknown_zone" in none.flags()
+
+
+def test_the_process_sees_no_secret_of_its_parent(
+    starts: list[_ical_child._Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It reads outside input with large libraries: what it does not have it can't leak."""
     monkeypatch.setenv("CALENDAR_TOKEN", "s3cret")
-    with Expander(Bounds()) as expander:
-        process = expander._start()
-        environ = Path(f"/proc/{process.pid}/environ")
-        if not environ.exists():
-            pytest.skip("this system does not show a process's environment as a file")
-        assert b"s3cret" not in environ.read_bytes()
+    process = _used(Bounds(), _series())
+    environ = Path(f"/proc/{process.pid}/environ")
+    if not environ.exists():
+        pytest.skip("this system does not show a process's environment as a file")
+    assert b"s3cret" not in environ.read_bytes()
 
 
 def test_the_caps_of_a_feed_reject_what_is_beyond_and_say_so(read_calendar: Read) -> None:
@@ -211,7 +350,6 @@ def test_a_large_feed_is_read_in_seconds(read_calendar: Read) -> None:
     assert len(reading.rows) == 200 * 96
 
 
-@pytest.mark.usefixtures("one_process")
 def test_mutated_calendars_never_raise() -> None:
     """What no test author thought of: every mutation ends as rows or rejects, inside the lake's contract."""
     dice = random.Random(20260305)
@@ -225,7 +363,7 @@ def test_mutated_calendars_never_raise() -> None:
         ).splitlines(keepends=True)
     ]
     pieces = [b";", b":", b",", b"=", b'"', b"\\", b"\r\n ", b"\n", b"\x00", b"\xff", b"T", b"Z", b"9", b"-", b"RRULE:"]
-    for _ in range(400):
+    for _ in range(1_000):
         mutated = list(lines)
         for _ in range(dice.randint(1, 4)):
             at = dice.randrange(len(mutated))

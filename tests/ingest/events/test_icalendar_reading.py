@@ -55,7 +55,8 @@ def test_a_plain_event_becomes_one_row(read_calendar: Read) -> None:
 
 def test_plain_events_need_no_second_process(read_calendar: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most feeds hold single events only; they must not wait for a process to start."""
-    monkeypatch.setattr(_ical_child.Expander, "_start", lambda _self: pytest.fail("a process was started"))
+    monkeypatch.setattr(_ical_child, "_Worker", lambda _bounds: pytest.fail("a process was started"))
+    _ical_child._shelf.clear()
     reading = read_calendar(*(event(f"UID:{n}", f"DTSTART:202603{n:02}T170000Z") for n in range(1, 29)))
     assert len(reading.rows) == 28
 
@@ -63,13 +64,14 @@ def test_plain_events_need_no_second_process(read_calendar: Read, monkeypatch: p
 def test_one_process_serves_all_series_of_a_feed(read_calendar: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     """A start costs a tenth of a second, so 40 series must not need 40."""
     starts: list[int] = []
-    start = _ical_child.Expander._start
+    worker = _ical_child._Worker
 
-    def counted(self: Any) -> Any:
+    def counted(bounds: Any) -> Any:
         starts.append(1)
-        return start(self)
+        return worker(bounds)
 
-    monkeypatch.setattr(_ical_child.Expander, "_start", counted)
+    _ical_child._shelf.clear()
+    monkeypatch.setattr(_ical_child, "_Worker", counted)
     one = "DTSTART;TZID=Europe/Oslo:20260303T100000"
     reading = read_calendar(*(event(f"UID:{n}", one, "RRULE:FREQ=WEEKLY;COUNT=10") for n in range(40)))
     assert (len(reading.rows), len(starts)) == (400, 1)

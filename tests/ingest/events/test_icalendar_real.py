@@ -71,7 +71,6 @@ def test_the_library_still_reads_what_its_authors_assert(real: Path) -> None:
             assert found[0].get("STATUS") == assertion["status"], what
 
 
-@pytest.mark.usefixtures("one_process")
 def test_our_reading_gives_the_same_dates(real: Path) -> None:
     """Expanded series by series, with our guards and our zones: the same starts, but for the named exceptions."""
     differing: set[str] = set()
@@ -110,7 +109,6 @@ def _starts(rows: list[dict[str, Any]], window: tuple[datetime, datetime] | None
             yield start.astimezone(UTC).isoformat()
 
 
-@pytest.mark.usefixtures("one_process")
 def test_every_real_file_ends_as_rows_or_rejects(real: Path) -> None:
     """Two hundred calendars, many of them broken on purpose: no exception, no long wait, nothing unsaid."""
     files = sorted((real / "events" / "ics").rglob("*.ics"))
@@ -124,7 +122,6 @@ def test_every_real_file_ends_as_rows_or_rejects(real: Path) -> None:
         assert all(reject.next_action for reject in reading.rejects), file.name
 
 
-@pytest.mark.usefixtures("one_process")
 def test_expanding_series_by_series_loses_no_occurrence(real: Path) -> None:
     """Wherever the library can expand a whole calendar at all, our rows are as many as its occurrences."""
     zone = ZoneInfo("Europe/Oslo")
