@@ -122,9 +122,12 @@ def texts(lines: list[str]) -> dict[str, list[str]]:
     for line in lines:
         plain = _PLAIN_TEXT.fullmatch(line)
         if plain is None:
-            event = _read([lines], [])[0]
-            found = {name: [str(item) for item in _many(event.get(name))] for name in event}
-            found["CATEGORIES"] = _categories(event)
+            try:
+                event = _read([lines], [])[0]
+                found = {name: [str(item) for item in _many(event.get(name))] for name in event}
+                found["CATEGORIES"] = _categories(event)
+            except Exception as error:  # a CATEGORIES;VALUE=DATE, for one, is a TypeError
+                raise ValueError("the calendar library can't read the event's text") from error
             return found
         name, value = plain[1], plain[2]
         told = split_on_unescaped_comma(value) if name == "CATEGORIES" else [unescape_backslash(value)]

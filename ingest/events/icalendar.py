@@ -205,7 +205,7 @@ class Icalendar(Adapter):
 
     name: ClassVar[str] = "icalendar"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = IcalendarOptions
     polls: ClassVar[bool] = True

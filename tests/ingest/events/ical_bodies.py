@@ -93,7 +93,7 @@ def read_body(body: bytes, **options: Any) -> Reading:
         "receipt_id": 1,
         "received_at": RECEIVED.replace(tzinfo=None),
         "blob_sha256": "0" * 64,
-        "parser": "icalendar@1",
+        "parser": "icalendar@2",
     }
     to_arrow(TABLES["event_observations"], [{**row, **lineage} for row in rows])
     keys = [(row["series_id"], row["slot"]) for row in rows]  # type: ignore[index]
