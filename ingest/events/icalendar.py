@@ -117,7 +117,7 @@ class IcalendarOptions(Options):
             group finds are co-organisers. Only these words of a description are kept.
         partner_separators: what stands between several of them. ` og ` is not among the defaults: names hold it.
         headers_env: header name to the environment variable with its value.
-        seconds_per_series, seconds_per_feed, memory_mib: what expanding may cost; processor time for a series.
+        seconds_per_series, seconds_per_feed, memory_mib: what expanding may cost, in processor time.
         max_occurrences_per_series, max_occurrences: caps; a series beyond one is a reject.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ OTHER_READING = {
     "end_before_start_event.ics": "an end before the start is dropped; the library swaps the two and moves the event",
     "issue_201_mixed_datetime_and_date.ics": "a start that is a date stays one, even if the end has a time",
 }
+# An UNTIL before the start: how one calendar system writes that a series was deleted.
+DELETED = {"issue_117_until_before_dtstart.ics"}
 
 
 def _assertions(real: Path) -> list[dict[str, Any]]:
@@ -110,37 +113,61 @@ def _starts(rows: list[dict[str, Any]], window: tuple[datetime, datetime] | None
 
 
 def test_every_real_file_ends_as_rows_or_rejects(real: Path) -> None:
-    """Two hundred calendars, many of them broken on purpose: no exception, no long wait, nothing unsaid."""
+    """Two hundred calendars, many of them broken on purpose: no exception, no long wait, no memory that grows from
+    file to file, nothing unsaid."""
     files = sorted((real / "events" / "ics").rglob("*.ics"))
     assert len(files) > 200
+    before = _peak_mib()
     for file in files:
         begun = time.monotonic()
-        reading = read_body(file.read_bytes(), expand_from="2005-01-01", expand_to="2028-01-01")
+        reading = read_body(file.read_bytes(), expand_from="1990-01-01", expand_to="2040-01-01")
         assert time.monotonic() - begun < 30, file.name
         assert "parser_fault" not in reading.reasons, file.name
         assert "contract_broken" not in reading.reasons, file.name
         assert all(reject.next_action for reject in reading.rejects), file.name
+        events = file.read_bytes().upper().count(b"BEGIN:VEVENT")
+        assert reading.rows or reading.rejects or events == 0 or file.name in DELETED, file.name
+    assert _peak_mib() - before < 300
+
+
+def _peak_mib() -> float:
+    """Highest memory of this process, in MiB where the kernel counts in KiB (Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_expanding_series_by_series_loses_no_occurrence(real: Path) -> None:
-    """Wherever the library can expand a whole calendar at all, our rows are as many as its occurrences."""
+    """Wherever the library can expand a whole calendar at all, our rows are its occurrences, at the same instants."""
     zone = ZoneInfo("Europe/Oslo")
     compared = 0
     differing = set()
-    for file in sorted((real / "events" / "ics" / "recurring-ical-events").glob("*.ics")):
+    for file in sorted((real / "events" / "ics").rglob("*.ics")):
         try:
             calendar = Calendar.from_ical(file.read_bytes())  # noqa: TID251 - the bare library is the subject
+            if calendar.name != "VCALENDAR":
+                continue  # a lone component is refused, as no calendar at all
             calendar.pop("X-WR-TIMEZONE", None)
             window = (datetime(2015, 1, 1, tzinfo=zone), datetime(2022, 1, 1, tzinfo=zone))
             whole = recurring_ical_events.of(calendar).between(*window)
         except Exception:  # noqa: BLE001 - what the library can't read as a whole is not the subject here
             continue
-        reading = read_body(file.read_bytes(), expand_from="2015-01-01", expand_to="2022-01-01")
+        rows = read_body(file.read_bytes(), expand_from="2015-01-01", expand_to="2022-01-01").rows
         compared += 1
-        if len(reading.rows) != len(whole):
-            differing.add((file.name, len(reading.rows), len(whole)))
-    assert compared > 60
-    assert differing == set()
+        if sorted(_day_or_moment(row) for row in rows) != sorted(_day_or_moment_of(one) for one in whole):
+            differing.add(file.name)
+    assert compared > 150
+    assert differing == {"end_before_start_event.ics"}  # see OTHER_READING
+
+
+def _day_or_moment(row: dict[str, Any]) -> str:
+    return (row["start_at"] if row["has_time"] else row["start_on"]).isoformat()
+
+
+def _day_or_moment_of(occurrence: Any) -> str:
+    start = occurrence["DTSTART"].dt
+    if not isinstance(start, datetime):
+        return str(start.isoformat())
+    aware = start if start.tzinfo else start.replace(tzinfo=ZoneInfo("Europe/Oslo"))
+    return aware.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 @pytest.mark.parametrize(
