@@ -8,6 +8,7 @@ and the median of the rounds is told. `python -m benchmarks.ingest_events SIDE C
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -84,12 +85,14 @@ class Cost:
 
     Attributes:
         seconds: on the clock, imports left out, the start of our expanding process left in.
+        cpu_seconds: processor time of the same, processes started meanwhile included where /proc tells of them.
         occurrences: dated holdings found inside the window; 0 for a side that does not look for them.
         base_mib, peak_mib: resident memory before the work, and at its highest; None where /proc does not tell.
         child_mib: the same at its highest for the process that expands; None for a side that has none.
     """
 
     seconds: float
+    cpu_seconds: float
     occurrences: int
     base_mib: float | None
     peak_mib: float | None
@@ -246,19 +249,30 @@ def _peak_mib(process: int | str) -> float | None:
     return int(found[0]) / 1024 if found else None
 
 
-class _ChildMemory:
-    """Watches the highest memory of processes started meanwhile. A context manager.
+def _cpu_seconds(process: str) -> float:
+    """Processor time of a process; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    Not the kernel's own sum over ended children: that counts what a child shared with us when it was started.
+
+class _Children:
+    """Watches the memory and processor time of processes started meanwhile. A context manager.
+
+    Not the kernel's own sums over ended children: they leave out those that still live, and count as a child's the
+    memory that it shared with us when it was started.
     """
 
     def __init__(self) -> None:
         # By process, its latest: before its program begins, a child shows its parent's memory as its own.
         self._latest: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _ChildMemory:
+    def __enter__(self) -> _Children:
         self._thread.start()
         return self
 
@@ -270,8 +284,12 @@ class _ChildMemory:
     def peak(self) -> float | None:
         return max(self._latest.values(), default=None)
 
+    @property
+    def cpu_seconds(self) -> float:
+        return sum(self._spent.values())
+
     def _watch(self) -> None:
-        while not self._done.wait(0.01):
+        while not self._done.wait(0.02):
             for task in Path("/proc/self/task").glob("*/children"):
                 try:
                     children = task.read_text().split()
@@ -281,6 +299,7 @@ class _ChildMemory:
                     peak = _peak_mib(child)
                     if peak is not None:
                         self._latest[child] = peak
+                        self._spent[child] = _cpu_seconds(child)
 
 
 def measure(side: str, case: Case) -> Cost:
@@ -292,11 +311,11 @@ def measure(side: str, case: Case) -> Cost:
         else:
             work = {"parse": parsed_only, "expand": expanded_only}[side](bodies)
         base = _peak_mib("self")
-        with _ChildMemory() as children:
-            started = time.perf_counter()
+        with _Children() as children:
+            started, worked = time.perf_counter(), time.process_time()
             occurrences = work()
-            seconds = time.perf_counter() - started
-    return Cost(seconds, occurrences, base, _peak_mib("self"), children.peak)
+            seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+    return Cost(seconds, cpu + children.cpu_seconds, occurrences, base, _peak_mib("self"), children.peak)
 
 
 def _measured(side: str, name: str) -> Cost:
@@ -338,20 +357,23 @@ def main() -> None:
                 told[side].append(_measured(side, name))
         size = sum(len(calendar(case, number)) for number in range(case.feeds)) / 1024 / 1024
         print(f"  {case.title} ({case.events} components, {size:.1f} MiB)")
-        print("                              seconds  events/s  occurrences  MiB before    peak   child")
+        print("                              seconds  events/s    cpu s  occurrences  MiB before    peak   child")
         middle = {side: statistics.median(cost.seconds for cost in costs) for side, costs in told.items()}
+        worked = {side: statistics.median(cost.cpu_seconds for cost in costs) for side, costs in told.items()}
         for side, title in SIDES.items():
             costs, seconds = told[side], middle[side]
             memory = [_mib([getattr(cost, what) for cost in costs]) for what in ("base_mib", "peak_mib", "child_mib")]
             print(
-                f"    {title:24}  {seconds:7.2f}  {case.events / seconds:8.0f}  {costs[0].occurrences or '-':>11}"
+                f"    {title:24}  {seconds:7.2f}  {case.events / seconds:8.0f}  {worked[side]:7.2f}"
+                f"  {costs[0].occurrences or '-':>11}"
                 f"  {memory[0]:>10}{memory[1]}{memory[2]}"
             )
-        print(
-            f"    ours takes {middle['lake'] / middle['parse']:.2f} of the time of parsing alone, "
-            f"{middle['lake'] / middle['expand']:.2f} of parsing and expanding",
-            flush=True,
-        )
+        for limit, title in (("parse", "parsing alone"), ("expand", "parsing and expanding")):
+            print(
+                f"    ours takes {middle['lake'] / middle[limit]:.2f} of the time of {title}, "
+                f"{worked['lake'] / worked[limit]:.2f} of its processor time",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def test_expanding_series_by_series_loses_no_occurrence(real: Path) -> None:
         compared += 1
         if sorted(_day_or_moment(row) for row in rows) != sorted(_day_or_moment_of(one) for one in whole):
             differing.add(file.name)
-    assert compared > 150
+    assert compared > 140
     assert differing == {"end_before_start_event.ics"}  # see OTHER_READING
 
 
