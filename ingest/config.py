@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -230,6 +231,69 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _tag(value: Any) -> Any:
+    """A hashtag as the lake holds it: NFC, casefolded, without its sign."""
+    if not isinstance(value, str):
+        return value
+    tag = unicodedata.normalize("NFC", unicodedata.normalize("NFC", value.strip()).lstrip("#＃").casefold())
+    if not re.fullmatch(r"\w+", tag):
+        raise ValueError(f"{value!r} is not one hashtag: letters, digits and _ only, with or without #")
+    return tag
+
+
+Hashtag = Annotated[str, BeforeValidator(_tag)]
+
+
+class PostRule(_Dated):
+    """Which posts speak for which branches, or of which theme, decided by their hashtags; holds by date of the post.
+
+    Attributes:
+        kind: `branch_hashtag` (a branch's own tag), `event_hashtag` (the tag of an event or campaign held by branches),
+            `shared` (for the library as a whole) or `theme`. Of the first three the first kind that matches decides;
+            all its matching rules share the post equally. Themes decide nothing about branches.
+        hashtags: any of them matches; with or without #, in any case. A `shared` rule without any matches every post
+            that nothing before it placed.
+        branch_ids: for `branch_hashtag` and `event_hashtag`. A branch gets no post of an area that it is not in.
+        theme_id: for `theme`.
+    """
+
+    rule_id: Identifier
+    kind: Literal["branch_hashtag", "event_hashtag", "shared", "theme"]
+    hashtags: tuple[Hashtag, ...] = ()
+    branch_ids: tuple[Identifier, ...] = ()
+    theme_id: Identifier | None = None
+    reason: str
+
+    @model_validator(mode="after")
+    def _says_what_its_kind_needs(self) -> PostRule:
+        needs = {
+            "branch_ids": self.kind in ("branch_hashtag", "event_hashtag"),
+            "theme_id": self.kind == "theme",
+        }
+        for name, is_needed in needs.items():
+            if bool(getattr(self, name)) != is_needed:
+                raise ValueError(f"a post rule of kind {self.kind} {'needs' if is_needed else 'takes no'} {name}")
+        if not self.hashtags and self.kind != "shared":
+            raise ValueError(f"a post rule of kind {self.kind} needs hashtags")
+        if len(set(self.hashtags)) < len(self.hashtags) or len(set(self.branch_ids)) < len(self.branch_ids):
+            raise ValueError(f"post rule {self.rule_id} names a hashtag or branch twice")
+        return self
+
+
+class PostDecision(_Model):
+    """What a person decided about one post, before any rule: the branches it speaks for, or none for all of them.
+
+    Attributes:
+        post: the code in the post's address (`C1a2B3c4D5e` of `/p/C1a2B3c4D5e/`), or its id, as text.
+        branch_ids: share the post equally; empty means that it is for the library as a whole.
+    """
+
+    post: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{5,30}$")]
+    branch_ids: tuple[Identifier, ...] = ()
+    reason: str
+    decided_by: str
+
+
 class EventRule(_Model):
     """Which event records count, decided by a reviewed pattern on the title. The first rule that matches wins.
 
@@ -410,6 +474,8 @@ class Library(_Model):
     event_identity: EventIdentity = EventIdentity()
     event_decisions: tuple[EventDecision, ...] = ()
     alerts: Alerts = Alerts()
+    post_rules: tuple[PostRule, ...] = ()
+    post_decisions: tuple[PostDecision, ...] = ()
 
     @field_validator("zone")
     @classmethod
@@ -454,6 +520,11 @@ class Library(_Model):
                 _known("branch", branch_id, branches, "opening hours")
         for branch_id in (b for broken in self.structural_breaks for b in broken.branch_ids):
             _known("branch", branch_id, branches, "structural breaks")
+        _unique("post rule", (r.rule_id for r in self.post_rules))
+        _unique("post decision", (d.post for d in self.post_decisions))
+        for said in (*self.post_rules, *self.post_decisions):
+            for branch_id in said.branch_ids:
+                _known("branch", branch_id, branches, "post rules and decisions")
         for i, decision in enumerate(self.count_decisions):
             for line_id in decision.line_ids:
                 _known("line", line_id, lines, "count decisions")

@@ -232,6 +232,29 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("decided_by", TEXT, "Role of who decided.", True),
         ),
         _table(
+            "post_rules",
+            "One row per post rule, hashtag and branch: what a hashtag says of a post.",
+            ("rule_id", "hashtag", "branch_id"),
+            ("rule_id", TEXT, "The rule.", True),
+            ("rule_number", INT, "Position in the description.", True),
+            ("kind", TEXT, "branch_hashtag, event_hashtag, shared or theme.", True),
+            ("hashtag", TEXT, "The hashtag, NFC, casefolded, without #; null where the rule matches any post.", False),
+            ("branch_id", TEXT, "The branch that a match speaks for; null for shared and theme.", False),
+            ("theme_id", TEXT, "The theme; null for other kinds.", False),
+            _FROM,
+            _TO,
+            ("reason", TEXT, "Why.", True),
+        ),
+        _table(
+            "post_decisions",
+            "One row per post that a person decided about, and branch.",
+            ("post", "branch_id"),
+            ("post", TEXT, "The code in the post's address, or its id.", True),
+            ("branch_id", TEXT, "The branch that it speaks for; null for the library as a whole.", False),
+            ("reason", TEXT, "Why.", True),
+            ("decided_by", TEXT, "Role of who decided.", True),
+        ),
+        _table(
             "partners",
             "One row per registered partner.",
             ("partner_id",),
@@ -468,6 +491,28 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 },
             }
             for decision in library.event_decisions
+        ],
+    )
+    yield (
+        "post_rules",
+        [
+            {
+                **r.model_dump(exclude={"hashtags", "branch_ids"}),
+                "rule_number": number,
+                "hashtag": hashtag,
+                "branch_id": branch_id,
+            }
+            for number, r in enumerate(library.post_rules, start=1)
+            for hashtag in r.hashtags or (None,)
+            for branch_id in r.branch_ids or (None,)
+        ],
+    )
+    yield (
+        "post_decisions",
+        [
+            {**d.model_dump(exclude={"branch_ids"}), "branch_id": branch_id}
+            for d in library.post_decisions
+            for branch_id in d.branch_ids or (None,)
         ],
     )
     baseline = set(partners.baseline.partner_ids) if partners.baseline else set()

@@ -6,5 +6,10 @@ select
     posted_on,
     media_type,
     product_type,
-    hashtags
+    hashtags,
+    shortcode,
+    children_count,
+    presence,
+    gone_at,
+    source_count
 from {{ ref('int_social__posts') }}

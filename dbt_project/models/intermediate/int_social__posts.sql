@@ -1,19 +1,71 @@
--- Pictures of an album are no posts of their own. Posts of a download have a second and no id (`at:…`): until they are
--- matched with the posts that other sources name, they would count twice, so they stay out.
-with observations as (
+-- One post out of several tellings. Each field is that of the source that is believed first and tells it; within a
+-- source the newest telling. The row that tells of a post's end holds nothing else of it: what was told before stays.
+{% set fields = ['posted_at', 'shortcode', 'media_type', 'product_type', 'hashtags', 'children_count'] %}
+with tellings as (
 
-    -- the row that tells of a post's end holds nothing else of it: what was told before stays
-    select * from {{ ref('stg_instagram__posts') }}
-    where
-        parent_post_id is null
-        and post_id not like 'at:%'
-        and coalesce(presence, 'listed') != 'gone'
+    select
+        posts.*,
+        claims.post_id as matched_post_id,
+        claims.precedence,
+        coalesce(posts.presence, 'listed') as told_presence
+    from {{ ref('stg_instagram__posts') }} as posts
+    inner join {{ ref('int_social__post_claims') }} as claims
+        on
+            posts.account_id = claims.account_id
+            and posts.source_id = claims.source_id
+            and {{ adapter_of('posts.parser') }} = claims.adapter
+            and posts.post_id = claims.claimed_post_id
+    where posts.parent_post_id is null and claims.post_id is not null
 
 ),
 
-accounts as (
+listed as (
 
-    select * from {{ ref('stg_library__accounts') }}
+    select
+        *,
+        row_number() over (
+            partition by account_id, matched_post_id
+            order by precedence, received_at desc, receipt_id desc, pointer desc
+        ) as telling_rank
+        {%- for field in fields %},
+        row_number() over (
+            partition by account_id, matched_post_id
+            order by
+                case when {{ field }} is null then 1 else 0 end, precedence, received_at desc, receipt_id desc, pointer desc
+        ) as {{ field }}_rank
+        {%- endfor %}
+    from tellings
+    where told_presence <> 'gone'
+
+),
+
+merged as (
+
+    select
+        account_id,
+        matched_post_id as post_id,
+        {%- for field in fields %}
+        max(case when {{ field }}_rank = 1 then {{ field }} end) as {{ field }},
+        {%- endfor %}
+        max(case when telling_rank = 1 then source_id end) as source_id,
+        max(case when telling_rank = 1 then receipt_id end) as receipt_id,
+        max(case when telling_rank = 1 then blob_sha256 end) as blob_sha256,
+        max(case when precedence = 1 then received_at end) as last_listed_at,
+        count(distinct source_id) as source_count
+    from listed
+    group by account_id, matched_post_id
+
+),
+
+ended as (
+
+    select
+        account_id,
+        matched_post_id as post_id,
+        min(received_at) as gone_at
+    from tellings
+    where told_presence = 'gone'
+    group by account_id, matched_post_id
 
 ),
 
@@ -23,26 +75,27 @@ settings as (
 
 ),
 
-ranked as (
-
-    select
-        *,
-        row_number() over (
-            partition by account_id, post_id
-            order by received_at desc, receipt_id desc, pointer desc
-        ) as telling_rank
-    from observations
-
-),
-
 localised as (
 
     select
-        ranked.*,
-        cast({{ to_local('ranked.posted_at', 'settings.zone') }} as date) as posted_on
-    from ranked
+        merged.*,
+        -- listed again after it was told as gone: an archived post that came back
+        case
+            when merged.last_listed_at is null or ended.gone_at > merged.last_listed_at then ended.gone_at
+        end as gone_at,
+        cast({{ to_local('merged.posted_at', 'settings.zone') }} as date) as posted_on
+    from merged
     cross join settings
-    where ranked.telling_rank = 1
+    left join ended
+        on
+            merged.account_id = ended.account_id
+            and merged.post_id = ended.post_id
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_library__accounts') }}
 
 ),
 
@@ -52,11 +105,16 @@ final as (
         localised.post_id,
         localised.account_id,
         accounts.area_id,
+        localised.shortcode,
         localised.posted_at,
         localised.posted_on,
         localised.media_type,
         localised.product_type,
         localised.hashtags,
+        localised.children_count,
+        case when localised.gone_at is null then 'listed' else 'gone' end as presence,
+        localised.gone_at,
+        localised.source_count,
         localised.source_id,
         localised.receipt_id,
         localised.blob_sha256

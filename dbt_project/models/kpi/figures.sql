@@ -60,6 +60,11 @@ final as (
                 areas.valid_from > horizon.start_on
                 and told.period_start < {{ dbt.dateadd('year', 1, 'areas.valid_from') }}
                 then 'B'
+            -- Likewise the first year of a metric that took the place of another.
+            when
+                told.period_end > series_breaks.broke_on
+                and told.period_start < {{ dbt.dateadd('year', 1, 'series_breaks.broke_on') }}
+                then 'B'
             else ''
         end as comparability,
         coalesce(told.note, '') as note,
@@ -68,6 +73,10 @@ final as (
     from told
     inner join definitions on told.figure_id = definitions.figure_id
     inner join areas on told.area_id = areas.area_id
+    left join {{ ref('int_social__series_breaks') }} as series_breaks
+        on
+            told.figure_id = series_breaks.figure_id
+            and told.area_id = series_breaks.area_id
     cross join horizon
 
 )

@@ -1,0 +1,20 @@
+select
+    account_id,
+    area_id,
+    metric,
+    period,
+    breakdown,
+    window_start_at,
+    window_end_at,
+    day_zone,
+    window_days,
+    metric_on,
+    value,
+    {{ published_status('value_status', 'value') }} as value_status,
+    observed_at,
+    first_value,
+    first_observed_at,
+    reading_count,
+    is_final,
+    source_id
+from {{ ref('int_social__account_metrics') }}

@@ -1,0 +1,11 @@
+select
+    rule_id,
+    rule_number,
+    kind,
+    hashtag,
+    branch_id,
+    theme_id,
+    valid_from,
+    valid_to,
+    reason
+from {{ source('library', 'post_rules') }}
