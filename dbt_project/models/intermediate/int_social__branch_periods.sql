@@ -156,6 +156,7 @@ final as (
             and keys.branch_key = counts.branch_key
             and keys.period_kind = counts.period_kind
             and keys.period_start = counts.period_start
+    where areas.has_account
 
 )
 

@@ -154,7 +154,7 @@ anchors as (
 
 ),
 
-loner_pairs as (
+loner_fits as (
 
     select
         loners.account_id,
@@ -170,16 +170,29 @@ loner_pairs as (
 
 ),
 
+-- of a minute that fits two posts, or that two ids claim, nothing is said
+loner_pairs as (
+
+    select
+        account_id,
+        claimed_post_id,
+        max(case when anchor_count = 1 and loner_count = 1 then post_id end) as post_id
+    from loner_fits
+    group by account_id, claimed_post_id
+
+),
+
 resolved as (
 
     select
         named.account_id,
         named.claimed_post_id,
-        coalesce(loner_pairs.post_id, named.post_id) as post_id,
+        case when loner_pairs.claimed_post_id is null then named.post_id else loner_pairs.post_id end as post_id,
         named.posted_at,
         named.is_minute_only,
         case
             when loner_pairs.post_id is not null then 'minute'
+            when loner_pairs.claimed_post_id is not null then 'unmatched'
             when named.post_id <> named.claimed_post_id then 'shortcode'
             else 'post_id'
         end as identity_rule
@@ -188,8 +201,6 @@ resolved as (
         on
             named.account_id = loner_pairs.account_id
             and named.claimed_post_id = loner_pairs.claimed_post_id
-            and loner_pairs.anchor_count = 1
-            and loner_pairs.loner_count = 1
 
 ),
 
