@@ -74,7 +74,8 @@ def unlisted(project: Path, tmp_path: Path, account_id: str, bodies: Sequence[by
     result = subprocess.run(
         [
             str(Path(sys.executable).with_name("dbt")), "build",
-            "--select", "stg_instagram__posts", "stg_instagram__metrics", "assert_every_measured_post_is_listed",
+            "--select", "stg_instagram__posts", "stg_instagram__metrics", "int_social__post_claims",
+            "assert_every_measured_post_is_listed",
             "--exclude-resource-type", "unit_test", "--store-failures",
             "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
             "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),

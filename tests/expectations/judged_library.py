@@ -73,13 +73,34 @@ create table core.fct_reject as
     select 's1' as source_id, 1::bigint as receipt_id, timestamp '2023-01-01' as received_at, 'f.csv' as origin,
         'record' as scope, 'negative' as reason, 'A count is negative.' as message,
         'Ask for the file again.' as next_action, 'line 3' as pointer, 'aa' as blob_sha256, false as is_open;
+create table core.dim_metric as
+    select unnest(['reach', 'views', 'saved']) as metric, unnest([false, true, true]) as is_additive;
+create table core.fct_post as
+    select unnest(['p1', 'p2']) as post_id, '17' as account_id, 'a1' as area_id, unnest(['CODE1', null]) as shortcode,
+        date '2026-02-01' as posted_on, 'FEED' as product_type, 'bok bibliotek' as hashtags;
+create table core.bridge_post_branch as
+    select unnest(['p1', 'p1', 'p2']) as post_id, '17' as account_id, date '2026-02-01' as posted_on,
+        unnest(['branch', 'branch', 'unassigned']) as attribution, unnest(['b1', 'b2', null]) as branch_id,
+        unnest([0.5, 0.5, 1.0])::double as weight;
+create table core.fct_post_metric as
+    select 'p1' as post_id, '17' as account_id, unnest(['reach', 'saved', 'views']) as metric,
+        unnest([40, 0, null])::double as value, unnest(['measured', 'measured_zero', 'missing']) as value_status;
+create table core.fct_account_metric as
+    select '17' as account_id, unnest(['reach', 'reach']) as metric, unnest(['day', 'window']) as period,
+        '' as breakdown, unnest([timestamp '2023-01-20 08:00', timestamp '2022-12-24 08:00']) as window_start_at,
+        timestamp '2023-01-21 08:00' as window_end_at, unnest([1, 28]) as window_days,
+        date '2023-01-20' as metric_on, unnest([40, 300])::double as value,
+        timestamp '2023-01-22' as first_observed_at;
 create table core.dim_figure as
     select * from (values
         ('visits', 'visits', 'sum'), ('visits_per_open_hour', 'visits', 'ratio'),
         ('visits_per_inhabitant', 'visits', 'ratio'), ('events_held', 'events', 'sum'),
         ('event_attendances', 'events', 'sum'), ('events_with_partner', 'events', 'sum'),
         ('partners_new', 'partners', 'sum'), ('followers', 'social', 'last'), ('posts', 'social', 'sum'),
-        ('engagement_rate', 'social', 'ratio')) as figures(figure_id, domain, aggregation);
+        ('engagement_rate', 'social', 'ratio'), ('follower_growth', 'social', 'sum'),
+        ('days_since_last_post', 'social', 'last'), ('views', 'social', 'sum'), ('interactions', 'social', 'sum'),
+        ('reach_28_days', 'social', 'none'), ('posts_unassigned_share', 'social', 'ratio')
+    ) as figures(figure_id, domain, aggregation);
 
 create table kpi.figures as
 with periods as (
@@ -149,7 +170,13 @@ WIDE = {
     "events_month": ("month", ("events_held", "events_with_partner", "event_attendances")),
     "events_year": ("year", ("events_held", "events_with_partner", "event_attendances")),
     "partners_year": ("year", ("partners_new",)),
-    "social_month": ("month", ("followers", "posts", "engagement_rate")),
+    "social_month": (
+        "month",
+        (
+            *("followers", "follower_growth", "posts", "days_since_last_post", "views", "reach_28_days"),
+            *("interactions", "engagement_rate", "posts_unassigned_share"),
+        ),
+    ),
 }
 
 LINEAGE = "timestamp '2023-02-01 03:00' as received_at, 1::bigint as receipt_id, 's1' as source_id"

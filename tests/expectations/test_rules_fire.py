@@ -142,6 +142,42 @@ DAMAGES: dict[str, dict[str, str]] = {
         "the_area_exists_then": "update core.dim_area set valid_to = date '2024-01-01'",
         "memberships_lie_inside_the_branch": "update core.dim_branch set valid_to = date '2024-01-01'",
     },
+    "core_fct_post": {
+        "posts_stand_once": "insert into core.fct_post from core.fct_post",
+        "codes_stand_once": "update core.fct_post set shortcode = 'CODE1'",
+        "posts_belong_to_an_area": "update core.fct_post set area_id = null where post_id = 'p1'",
+        "posts_from_2026_have_five_hashtags_at_most": (
+            "update core.fct_post set hashtags = 'a b c d e f' where post_id = 'p1'"
+        ),
+    },
+    "core_fct_post_metric": {
+        "metrics_stand_once": "insert into core.fct_post_metric from core.fct_post_metric",
+        "value_statuses_are_known": "update core.fct_post_metric set value_status = 'hidden'",
+        "unmeasured_has_no_value": "update core.fct_post_metric set value = 0 where value_status = 'missing'",
+        "measured_has_a_value": "update core.fct_post_metric set value = null",
+        "zero_is_told_apart": "update core.fct_post_metric set value = 0 where value_status = 'measured'",
+        "metrics_are_described": "delete from core.dim_metric where metric = 'saved'",
+    },
+    "core_fct_account_metric": {
+        "windows_stand_once": "insert into core.fct_account_metric from core.fct_account_metric",
+        "people_are_counted_in_a_window": "update core.fct_account_metric set window_days = null",
+        "days_are_days": "update core.fct_account_metric set window_days = 3 where period = 'day'",
+        "windows_are_no_longer_than_the_platform_tells": (
+            "update core.fct_account_metric set window_days = 31 where period = 'window'"
+        ),
+    },
+    "core_bridge_post_branch": {
+        "every_post_has_a_row": "delete from core.bridge_post_branch where post_id = 'p2'",
+        "shares_of_a_post_are_one": "update core.bridge_post_branch set weight = 1",
+        "only_branches_have_a_branch": "update core.bridge_post_branch set branch_id = 'b1' where post_id = 'p2'",
+        "most_posts_are_assigned": (
+            "update core.bridge_post_branch set attribution = 'unassigned', branch_id = null, weight = 0.5"
+            " where post_id = 'p1';"
+            "insert into core.fct_post select 'p0', account_id, area_id, null, date '2025-02-01', product_type, ''"
+            " from core.fct_post limit 1;"
+            "insert into core.bridge_post_branch values ('p0', '17', date '2025-02-01', 'shared', null, 1)"
+        ),
+    },
     "core_fct_door_hour": {
         "an_hour_is_observed_once": "update core.fct_door_hour set observed_minutes = 75 where local_hour = 10",
         "observed_minutes_are_not_negative": "update core.fct_door_hour set observed_minutes = -1",
@@ -255,6 +291,7 @@ DAMAGES: dict[str, dict[str, str]] = {
         "no_total_over_unknown_branches": _part(
             "value = null, status_value = 'L'", "visits", "month", "2023-05-01", "b2"
         ),
+        "people_reached_are_never_added": _part("value = 1.5", "reach_28_days", "quarter", "2023-04-01", None),
         "no_total_over_unknown_months": _part(
             "value = null, status_value = 'O'", "visits", "month", "2023-05-01", "b2"
         ),
