@@ -522,8 +522,8 @@ class Library(_Model):
             _known("branch", branch_id, branches, "structural breaks")
         _unique("post rule", (r.rule_id for r in self.post_rules))
         _unique("post decision", (d.post for d in self.post_decisions))
-        for said in (*self.post_rules, *self.post_decisions):
-            for branch_id in said.branch_ids:
+        for branch_ids in [r.branch_ids for r in self.post_rules] + [d.branch_ids for d in self.post_decisions]:
+            for branch_id in branch_ids:
                 _known("branch", branch_id, branches, "post rules and decisions")
         for i, decision in enumerate(self.count_decisions):
             for line_id in decision.line_ids:

@@ -296,7 +296,13 @@ def _section(snapshot: Snapshot, title: str, sql: str, parameters: dict[str, Any
 
 # Lists that grow with the period; the others grow with the number of branches and are always shown whole.
 _PARTNERS, _EVENTS, _POSTS = "Partners whose first act falls in the period", "Events", "Posts"
-_LONG = {_PARTNERS, _EVENTS, _POSTS}
+_DIFFERENCES = "Numbers that sources tell differently"
+_LONG = {_PARTNERS, _EVENTS, _POSTS, _DIFFERENCES}
+# Posts `p` with their shares `b`; posts of no branch are told under `shared` and `unassigned`.
+_POST_IN_SCOPE = """
+p.area_id = $area and p.posted_on >= $start and p.posted_on < $end
+    and ($branch is null or coalesce(b.branch_id, b.attribution) = $branch)
+"""
 _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "visits": (
         (
@@ -434,14 +440,80 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             """,
         ),
         (
-            _POSTS,
-            {"core.fct_post"},
+            "Reach over 28 days, each window by itself",
+            {"core.fct_account_metric"},
             """
-            select p.posted_on, p.post_id, p.account_id, p.media_type, p.product_type, p.hashtags
-            from core.fct_post as p
-            where p.area_id = $area and p.posted_on >= $start and p.posted_on < $end
-            order by p.posted_on, p.post_id
+            select
+                w.metric_on as last_day, w.window_start_at, w.window_end_at, w.value, w.value_status, w.first_value,
+                w.is_final, w.source_id
+            from core.fct_account_metric as w
+            where w.area_id = $area and w.metric = 'reach' and w.breakdown = '' and w.window_days = 28
+                and w.metric_on >= $start and w.metric_on < $end
+            order by w.window_end_at, w.account_id
             """,
+        ),
+        (
+            "Whom the posts speak for",
+            {"core.fct_post", "core.bridge_post_branch"},
+            f"""
+            select
+                b.attribution, b.branch_id, b.rule_kind, b.rule_id, b.reason, count(*) as posts,
+                round(sum(b.weight), 1) as shares
+            from core.bridge_post_branch as b
+            inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
+            where {_POST_IN_SCOPE}
+            group by all
+            order by shares desc, b.attribution, b.branch_id, b.rule_id
+            """,  # noqa: S608 - holds no value from outside
+        ),
+        (
+            "What is known of the posts' numbers",
+            {"core.fct_post", "core.bridge_post_branch", "core.fct_post_metric"},
+            f"""
+            , posts as (
+                select distinct p.account_id, p.post_id
+                from core.bridge_post_branch as b
+                inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
+                where {_POST_IN_SCOPE}
+            )
+            select
+                m.metric, m.value_status, m.source_id, count(*) as posts, min(m.observed_at) as first_observed_at,
+                max(m.observed_at) as last_observed_at
+            from core.fct_post_metric as m
+            inner join posts on m.account_id = posts.account_id and m.post_id = posts.post_id
+            group by all
+            order by m.metric, m.value_status, m.source_id
+            """,  # noqa: S608 - holds no value from outside
+        ),
+        (
+            _DIFFERENCES,
+            {"core.fct_post", "core.bridge_post_branch", "core.fct_post_metric_difference"},
+            f"""
+            , posts as (
+                select distinct p.account_id, p.post_id
+                from core.bridge_post_branch as b
+                inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
+                where {_POST_IN_SCOPE}
+            )
+            select d.post_id, d.metric, d.chosen_source_id, d.chosen_value, d.source_id, d.value, d.difference
+            from core.fct_post_metric_difference as d
+            inner join posts on d.account_id = posts.account_id and d.post_id = posts.post_id
+            order by abs(d.difference) desc, d.post_id, d.metric, d.source_id
+            """,  # noqa: S608 - holds no value from outside
+        ),
+        (
+            _POSTS,
+            {"core.fct_post", "core.bridge_post_branch"},
+            f"""
+            select
+                p.posted_on, p.post_id, p.account_id, p.media_type, p.product_type, p.presence, p.hashtags,
+                string_agg(coalesce(b.branch_id, b.attribution), ', ' order by b.branch_id) as speaks_for
+            from core.fct_post as p
+            inner join core.bridge_post_branch as b on b.account_id = p.account_id and b.post_id = p.post_id
+            where {_POST_IN_SCOPE}
+            group by p.posted_on, p.post_id, p.account_id, p.media_type, p.product_type, p.presence, p.hashtags
+            order by p.posted_on, p.post_id
+            """,  # noqa: S608 - holds no value from outside
         ),
     ),
 }

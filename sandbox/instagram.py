@@ -23,7 +23,15 @@ USERNAME = "simulertbibliotek"
 SETTLED_AFTER = timedelta(days=14)
 _POST_DAYS = (1, 3, 5)  # Monday, Wednesday, Friday
 _KINDS = (("IMAGE", "FEED"), ("CAROUSEL_ALBUM", "FEED"), ("VIDEO", "REELS"))
-_TAGS = ("ålesundsbiblioteka", "moabibliotek", "skodjebibliotek", "sjøholtbibliotek", "brattvågbibliotek")
+# Whom a post with this tag is about; None is the library as a whole.
+TAGS = {
+    "ålesundsbiblioteka": None,
+    "moabibliotek": "moa",
+    "skodjebibliotek": "skodje",
+    "sjøholtbibliotek": "sjoholt",
+    "brattvågbibliotek": "brattvag",
+}
+_TAGS = tuple(TAGS)
 _CAMPAIGNS = ("lesestund", "bokelskar", "sommarles", "tredjestaden")
 _ALPHABET = string.ascii_letters + string.digits + "-_"
 

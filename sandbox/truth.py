@@ -12,22 +12,25 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from ingest.config import Branch
 from ingest.errors import PermanentFailure
 from ingest.landing import write_atomically
-from sandbox.instagram import metric_at
+from sandbox.graph_account import AccountInsights
+from sandbox.instagram import TAGS, Profile, metric_at
 from sandbox.visits import open_quarters
 from sandbox.world import CLOCK, World, poll_moments
 
 KINDS = ("day", "month", "quarter", "year")
+PACIFIC = ZoneInfo("America/Los_Angeles")  # whose midnights cut the account's days
 
 
 @dataclass(frozen=True, order=True)
@@ -190,31 +193,106 @@ def _social(world: World) -> Iterator[TrueFigure]:
         return None
 
     kinds = ("month", "quarter", "year")
-    posts, interactions, reach = _Sums(world), _Sums(world), _Sums(world)
+    posts, views, interactions, reach = _Sums(world), _Sums(world), _Sums(world), _Sums(world)
+    branches = {b.branch_id: b for b in configuration.library.branches}
+    unassigned: dict[_Key, int] = defaultdict(int)
     for day in world.days:
         if (area_id := area_on(day)) is not None:
-            posts.add(area_id, None, day, 0, kinds)
+            for sums in (posts, views, interactions):
+                sums.add(area_id, None, day, 0, kinds)
     for post in profile.posts:
         day = post.posted_at.astimezone(configuration.zone).date()
         if (area_id := area_on(day)) is not None:
-            posts.add(area_id, None, day, 1, kinds)
-            interactions.add(area_id, None, day, metric_at(post, "total_interactions", CLOCK), kinds)
-            reach.add(area_id, None, day, metric_at(post, "reach", CLOCK), kinds)
+            # A branch that has left the area leaves its posts to nobody.
+            branch_id = next(TAGS[tag] for tag in TAGS if f"#{tag}" in post.caption)
+            about = "shared" if branch_id is None else branch_id
+            if branch_id is not None and area_of(branches[branch_id], day) != area_id:
+                about = "unassigned"
+                for kind in kinds:
+                    unassigned[(area_id, None, kind, period_start(day, kind))] += 1
+            for scope in (about, None):
+                posts.add(area_id, scope, day, 1, kinds)
+                views.add(area_id, scope, day, metric_at(post, "views", CLOCK), kinds)
+                interactions.add(area_id, scope, day, metric_at(post, "total_interactions", CLOCK), kinds)
+                reach.add(area_id, scope, day, metric_at(post, "reach", CLOCK), kinds)
     yield from posts.told("posts")
+    yield from views.told("views")
+    yield from interactions.told("interactions")
     for key, value in interactions.values.items():
-        area_id, _branch, kind, start = key
+        area_id, scope, kind, start = key
         if reach.values[key]:
-            yield TrueFigure("engagement_rate", area_id, None, kind, start.isoformat(), value / reach.values[key])
+            yield TrueFigure("engagement_rate", area_id, scope, kind, start.isoformat(), value / reach.values[key])
+    for key, count in posts.values.items():
+        area_id, scope, kind, start = key
+        if scope is None and count:
+            yield TrueFigure("posts_unassigned_share", area_id, None, kind, start.isoformat(), unassigned[key] / count)
+    posted = sorted(post.posted_at.astimezone(configuration.zone).date() for post in profile.posts)
+    for day in world.days:
+        tomorrow = day + timedelta(days=1)
+        area_id, before = area_on(day), [p for p in posted if p <= day]
+        for kind in kinds:
+            start = period_start(day, kind)
+            if (
+                area_id is not None
+                and before
+                and period_start(tomorrow, kind) != start
+                and is_whole(start, kind, world)
+            ):
+                since = (day - before[-1]).days
+                yield TrueFigure("days_since_last_post", area_id, None, kind, start.isoformat(), since)
+    yield from _followers(world, profile, area_on, kinds)
+    yield from _reach(world, profile, area_on, kinds)
+
+
+def _followers(
+    world: World, profile: Profile, area_on: Callable[[date], str | None], kinds: Iterable[str]
+) -> Iterator[TrueFigure]:
+    """Followers at the last look inside a period, and their growth since the last look at the period before."""
     last: dict[_Key, int] = {}
+    ends: dict[tuple[str, date], int] = {}
     for moment in poll_moments(world):  # in order: the last look inside a period stands
-        day = moment.astimezone(configuration.zone).date()
-        if (area_id := area_on(day)) is not None:
-            for kind in kinds:
-                start = period_start(day, kind)
-                if is_whole(start, kind, world):
-                    last[(area_id, None, kind, start)] = profile.followers_at(moment)
+        day = moment.astimezone(world.configuration.zone).date()
+        for kind in kinds:
+            start = period_start(day, kind)
+            ends[(kind, start)] = profile.followers_at(moment)
+            if (area_id := area_on(day)) is not None and is_whole(start, kind, world):
+                last[(area_id, None, kind, start)] = profile.followers_at(moment)
     for (area_id, _none, kind, start), followers in last.items():
         yield TrueFigure("followers", area_id, None, kind, start.isoformat(), followers)
+        before = period_start(start - timedelta(days=1), kind)
+        if (kind, before) in ends:
+            yield TrueFigure(
+                "follower_growth", area_id, None, kind, start.isoformat(), followers - ends[(kind, before)]
+            )
+
+
+def _reach(
+    world: World, profile: Profile, area_on: Callable[[date], str | None], kinds: Iterable[str]
+) -> Iterator[TrueFigure]:
+    """The reach of the last 28 Pacific days that were looked at in a period, as the account was told it then."""
+    insights = AccountInsights(profile.followers_at)
+    told: dict[_Key, float] = {}
+    for moment in [*poll_moments(world), CLOCK]:
+        last_on = moment.astimezone(PACIFIC).date() - timedelta(days=1)
+        # A settled month is looked at as a window, too, and February has 28 days.
+        month_end = last_on.replace(day=1) - timedelta(days=1)
+        for end_on in (last_on, month_end) if month_end.day == 28 else (last_on,):
+            start_at, end_at = (
+                datetime.combine(day, time(), tzinfo=PACIFIC).astimezone(UTC)
+                for day in (end_on - timedelta(days=27), end_on + timedelta(days=1))
+            )
+            query = {
+                "metric": ["reach"], "period": ["day"], "metric_type": ["total_value"],
+                "since": [str(int(start_at.timestamp()))], "until": [str(int(end_at.timestamp()) - 1)],
+            }  # fmt: skip
+            answer = insights.answer(profile.account.account_id, query, moment)
+            for kind in kinds:
+                start = period_start(end_on, kind)
+                is_newest = end_on == last_on or kind == "month"
+                if is_newest and (area_id := area_on(end_on)) is not None and is_whole(start, kind, world):
+                    told[(area_id, None, kind, start)] = answer["data"][0]["total_value"]["value"]
+    for (area_id, _none, kind, start), value in told.items():
+        yield TrueFigure("reach_28_days", area_id, None, kind, start.isoformat(), value)
 
 
 def write(world: World, path: Path) -> list[TrueFigure]:

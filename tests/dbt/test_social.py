@@ -1,4 +1,4 @@
-"""Social media in the warehouse: nothing that can't be added is added, and real tables become the posts that they are."""
+"""Social media in the warehouse: nothing is added that can't be, and real tables become the posts that they are."""
 
 from __future__ import annotations
 
@@ -150,8 +150,9 @@ def test_a_reach_that_was_added_up_is_found_in_the_figures(dbt: Dbt, home: Path)
     """The last guard: a quarter's reach that equals the sum of its months, however it came about."""
     assert dbt("test", "--select", "test_name:not_a_sum_of_parts").returncode == 0
     row = (
-        "insert into kpi.figures by name select 'reach_28_days' as figure_id, '1' as definition_version, '1507' as area_id, "
-        "? as period_kind, cast(? as date) as period_start, cast(? as date) as period_end, ? as value, 'accounts' as unit, "
+        "insert into kpi.figures by name select 'reach_28_days' as figure_id, '1' as definition_version, "
+        "'1507' as area_id, ? as period_kind, cast(? as date) as period_start, cast(? as date) as period_end, "
+        "? as value, 'accounts' as unit, "
         "'counted' as method, 'A' as status_value, '' as status_publication, '' as comparability, '' as note"
     )
     months = [("2023-01-01", "2023-02-01", 40), ("2023-02-01", "2023-03-01", 50), ("2023-03-01", "2023-04-01", 60)]
@@ -176,7 +177,7 @@ def test_real_tables_of_a_hundred_rows_are_three_posts_with_their_nulls(
     lake = Lake(tmp_path / "lake")
     lake.prepare()
     write_library_tables(tmp_path / "lake", load(project / "config"))
-    lake.write_readings(ways(FIVETRAN_ACCOUNT, bodies))
+    assert all(sum(counts.values()) for counts in lake.write_readings(ways(FIVETRAN_ACCOUNT, bodies)))
     (tmp_path / "warehouse").mkdir()
     result = runner(project, tmp_path)(
         "run", "--select",

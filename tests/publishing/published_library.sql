@@ -41,7 +41,26 @@ insert into core.fct_event values ('e1', 'events_ical_city', 'Lesestund', '2023-
     ('e2', 'events_ical_city', 'Kurs', '2023-05-05', '1507', 'moa', 'cancelled', false, 'cancelled');
 create table core.fct_account_snapshot (account_id varchar, area_id varchar, observed_at timestamp, observed_on date, followers_count bigint);
 insert into core.fct_account_snapshot values ('17', '1507', '2023-05-02 03:00', '2023-05-02', 4210);
-create table core.fct_post (post_id varchar, account_id varchar, area_id varchar, posted_on date, media_type varchar, product_type varchar, hashtags varchar);
+create table core.fct_post (post_id varchar, account_id varchar, area_id varchar, posted_on date, media_type varchar,
+    product_type varchar, hashtags varchar, presence varchar);
+insert into core.fct_post values ('p1', '17', '1507', '2023-05-02', 'IMAGE', 'FEED', 'moabibliotek', 'listed'),
+    ('p2', '17', '1507', '2023-05-03', 'IMAGE', 'FEED', '', 'gone');
+create table core.bridge_post_branch (account_id varchar, post_id varchar, attribution varchar, branch_id varchar,
+    rule_kind varchar, rule_id varchar, reason varchar, weight double);
+insert into core.bridge_post_branch values ('17', 'p1', 'branch', 'moa', 'branch_hashtag', 'tag_moa', 'its tag', 1),
+    ('17', 'p2', 'unassigned', null, 'none', null, 'no rule', 1);
+create table core.fct_post_metric (account_id varchar, post_id varchar, metric varchar, value double,
+    value_status varchar, source_id varchar, observed_at timestamp);
+insert into core.fct_post_metric values ('17', 'p1', 'views', 12, 'measured', 'instagram_graph_city', '2023-05-09'),
+    ('17', 'p2', 'views', null, 'missing', 'instagram_graph_city', '2023-05-09');
+create table core.fct_post_metric_difference (account_id varchar, post_id varchar, metric varchar, source_id varchar,
+    value double, chosen_source_id varchar, chosen_value double, difference double);
+insert into core.fct_post_metric_difference values ('17', 'p1', 'views', 'export', 10, 'instagram_graph_city', 12, -2);
+create table core.fct_account_metric (account_id varchar, area_id varchar, metric varchar, breakdown varchar,
+    window_start_at timestamp, window_end_at timestamp, window_days integer, metric_on date, value double,
+    value_status varchar, first_value double, is_final boolean, source_id varchar);
+insert into core.fct_account_metric values ('17', '1507', 'reach', '', '2023-04-05 07:00', '2023-05-03 07:00', 28,
+    '2023-05-02', 400, 'measured', 390, true, 'instagram_graph_city');
 create table core.fct_reject (source_id varchar, is_open boolean);
 insert into core.fct_reject values ('door_brickstream_main', true), ('door_brickstream_main', false);
 create table core.bridge_figure_input (domain varchar, subject_on date, branch_id varchar, source_id varchar,

@@ -73,6 +73,14 @@ def test_events_partners_and_social_figures_walk_the_same_trail(published: Rooms
     social = ask(published, "followers", "2023")
     assert [b.blob_sha256 for b in social.blobs] == [sha256(4)]
     assert "belong to no branch" in social.notes[0]
+    assert [(s.title, s.total) for s in social.behind] == [
+        ("Accounts", 1),
+        ("Reach over 28 days, each window by itself", 1),
+        ("Whom the posts speak for", 2),
+        ("What is known of the posts' numbers", 2),
+        ("Numbers that sources tell differently", 1),
+        ("Posts", 2),
+    ]
     partners = ask(published, "partners_new", "2023")
     assert partners.behind[0].rows[0][1] == "museum"
     assert [b.blob_sha256 for b in partners.blobs] == [sha256(5)]

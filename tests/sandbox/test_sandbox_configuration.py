@@ -17,7 +17,8 @@ from ingest.library_tables import public_holidays, write_library_tables
 
 FIRST_FIGURES = [
     "visits", "visits_per_open_hour", "visits_per_inhabitant", "events_held", "event_attendances",
-    "events_with_partner", "partners_new", "followers", "posts", "engagement_rate",
+    "events_with_partner", "partners_new", "followers", "posts", "engagement_rate", "follower_growth",
+    "days_since_last_post", "views", "reach_28_days", "interactions", "posts_unassigned_share",
 ]  # fmt: skip
 
 

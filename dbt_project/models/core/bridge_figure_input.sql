@@ -68,11 +68,22 @@ partner_acts as (
 
 ),
 
+post_branches as (
+
+    select
+        account_id,
+        post_id,
+        branch_id
+    from {{ ref('int_social__post_branches') }}
+
+),
+
 social as (
 
     select
         'social' as domain,
         observed_on as subject_on,
+        cast(null as {{ dbt.type_string() }}) as branch_id,
         source_id,
         receipt_id,
         blob_sha256
@@ -82,22 +93,47 @@ social as (
 
     select
         'social' as domain,
-        posted_on as subject_on,
-        source_id,
-        receipt_id,
-        blob_sha256
-    from {{ ref('int_social__posts') }}
+        posts.posted_on as subject_on,
+        post_branches.branch_id,
+        posts.source_id,
+        posts.receipt_id,
+        posts.blob_sha256
+    from {{ ref('int_social__posts') }} as posts
+    left join post_branches
+        on
+            posts.account_id = post_branches.account_id
+            and posts.post_id = post_branches.post_id
 
     union all
 
     select
         'social' as domain,
         posts.posted_on as subject_on,
+        post_branches.branch_id,
         metrics.source_id,
         metrics.receipt_id,
         metrics.blob_sha256
     from {{ ref('int_social__post_metrics') }} as metrics
-    inner join {{ ref('int_social__posts') }} as posts on metrics.post_id = posts.post_id
+    inner join {{ ref('int_social__posts') }} as posts
+        on
+            metrics.account_id = posts.account_id
+            and metrics.post_id = posts.post_id
+    left join post_branches
+        on
+            posts.account_id = post_branches.account_id
+            and posts.post_id = post_branches.post_id
+
+    union all
+
+    select
+        'social' as domain,
+        metric_on as subject_on,
+        cast(null as {{ dbt.type_string() }}) as branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256
+    from {{ ref('int_social__account_metrics') }}
+    where metric = 'reach' and breakdown = '' and window_days = 28
 
 ),
 
@@ -125,13 +161,13 @@ final as (
     select
         domain,
         subject_on,
-        cast(null as {{ dbt.type_string() }}) as branch_id,
+        branch_id,
         source_id,
         receipt_id,
         blob_sha256,
         count(*) as observation_count
     from social
-    group by domain, subject_on, source_id, receipt_id, blob_sha256
+    group by domain, subject_on, branch_id, source_id, receipt_id, blob_sha256
 
 )
 
