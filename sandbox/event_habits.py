@@ -22,6 +22,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,7 +33,7 @@ from ingest.catalogue import Arrival
 from ingest.config import start_of
 from ingest.events._ical_scan import minimise
 from sandbox.event_programme import Holding, edited_on
-from sandbox.programme import Change, Entry, Programme, calendar_bytes
+from sandbox.programme import Change, Entry, entry_bytes
 
 OWN, MUNICIPAL, PARTNER = FEEDS = ("event_icalendar_prove", "event_tec_prove", "event_trumba_prove")
 # In which feeds a thing is posted: 58 % in one, 32 % in two, 10 % in all, so 1.52 claims an event.
@@ -47,7 +50,7 @@ DOMAIN = "simulert.invalid"
 POLLED_ON = (0, 2, 4)  # Monday, Wednesday, Friday: often enough that a post taken down in time is missed in time
 POLLED_AT = time(3, 10)
 DAYS_BACK, DAYS_AHEAD, GRID_DAYS, PAGE_SIZE = 60, 180, 30, 50
-FORGETS_AFTER_MONTHS = 4
+FORGETS_AFTER_MONTHS = 2
 FAILED_SHARE, PARTIAL_SHARE, HALF_EMPTY_POLLS = 0.02, 0.015, 3
 # Of what is cancelled, how a feed that is not alone with it tells: the first of these, in order.
 _SILENT_SHARE = 0.35  # own feed: taken out without a word; else STATUS
@@ -64,6 +67,9 @@ _DOORS_OPEN_SHARE = 0.12  # partner: the hour at which doors open, of single eve
 _NO_HOUR_SHARE = 0.04  # partner: a date alone
 _TWICE_SHARE = 0.04  # partner: posted again under another id
 _FULL_SHARE = 0.04  # municipal: single events marked as full
+# Like many exporters it names zones and does not describe them.
+_HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Levende tall//Simulert eigen kalender//NN\r\n"
+_TAIL = b"END:VCALENDAR\r\n"
 _EMOJI = ("📚", "🎶", "✨", "👶", "🎬")
 _SPONSORS = ("støtta av Sparebankstiftinga Simby", "med støtte frå Kulturrådet")
 
@@ -139,6 +145,11 @@ class OwnSeries:
     rule: str = ""
     vanishing: frozenset[str] = frozenset()
 
+    @cached_property
+    def last_on(self) -> date:
+        """The last day on which anything of it is."""
+        return max(h.end for h in self.holdings).date()
+
 
 @dataclass
 class Told:
@@ -161,7 +172,6 @@ class Told:
 def tell(
     programme: Sequence[Holding],
     houses: Mapping[str, House],
-    holidays: frozenset[date],
     seed: int,
     polls: Sequence[datetime],
     window: tuple[date, date],
@@ -174,7 +184,7 @@ def tell(
         window: the local dates, half-open, that the own calendar's reader expands.
     """
     posted = _posted(programme, np.random.default_rng([seed, 50]))
-    own = _own(posted[OWN], houses, holidays, np.random.default_rng([seed, 51]), alone=_alone(posted))
+    own = _own(posted[OWN], houses, np.random.default_rng([seed, 51]))
     told = [_poll_own(own, np.random.default_rng([seed, 54]), polls, window, zone)]
     for number, source_id in enumerate((MUNICIPAL, PARTNER)):
         poster = _Poster(source_id, houses, np.random.default_rng([seed, 52 + number]), _alone(posted))
@@ -238,9 +248,7 @@ def _alone(posted: Mapping[str, Sequence[Holding]]) -> frozenset[str]:
 def _own(
     posted: Sequence[Holding],
     houses: Mapping[str, House],
-    holidays: frozenset[date],
     random: np.random.Generator,
-    alone: frozenset[str],
 ) -> list[OwnSeries]:
     units: dict[str, list[Holding]] = defaultdict(list)
     for holding in posted:
@@ -259,13 +267,13 @@ def _own(
                 first.off_site or library,
                 (library,) if says_branch else (),
                 vanishing=vanishing,
-                **_rule(holdings, holidays),
+                **_rule(holdings),
             )
         )
     return made
 
 
-def _rule(holdings: Sequence[Holding], holidays: frozenset[date]) -> dict[str, object]:
+def _rule(holdings: Sequence[Holding]) -> dict[str, Any]:
     """The recurrence rule, and the dates of it on which nothing is planned."""
     if len(holdings) == 1 and not holdings[0].series_id:
         return {}
@@ -276,7 +284,7 @@ def _rule(holdings: Sequence[Holding], holidays: frozenset[date]) -> dict[str, o
         return {"rule": f"FREQ=DAILY;COUNT={len(holdings)}"}
     weekday = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[first.weekday()]
     until = f"UNTIL={last:%Y%m%d}T235959Z"
-    gap = min((b.planned - a.planned).days for a, b in zip(holdings, holdings[1:], strict=False))
+    gap = min((b.planned - a.planned).days for a, b in pairwise(holdings))
     if gap >= 28:
         step, rule = 7, f"FREQ=MONTHLY;BYDAY=1{weekday};{until}"
     else:
@@ -293,7 +301,7 @@ def _entry(series: OwnSeries, day: date) -> Entry | None:
     if day < series.since:
         return None
     known = [h for h in series.holdings if h.known_on is not None and edited_on(h.known_on) <= day]
-    common = {
+    common: dict[str, Any] = {
         "uid": series.uid,
         "title": first.title,
         "branch_id": first.branch_id or "",
@@ -308,7 +316,7 @@ def _entry(series: OwnSeries, day: date) -> Entry | None:
         if known and first.is_cancelled and first.holding_id in series.vanishing:
             return None
         start = first.start if known else first.planned
-        return Entry(**common, start=start, is_cancelled=bool(known) and first.is_cancelled)  # type: ignore[arg-type]
+        return Entry(**common, start=start, is_cancelled=bool(known) and first.is_cancelled)
     gone = [h.planned for h in known if h.holding_id in series.vanishing]
     changes = tuple(
         Change(h.planned, start=None if h.is_cancelled else h.start, is_cancelled=h.is_cancelled)
@@ -316,7 +324,7 @@ def _entry(series: OwnSeries, day: date) -> Entry | None:
         if h.holding_id not in series.vanishing
     )
     exdates = tuple(sorted([*series.holidays, *gone]))
-    return Entry(**common, start=first.planned, rule=series.rule, exdates=exdates, changes=changes)  # type: ignore[arg-type]
+    return Entry(**common, start=first.planned, rule=series.rule, exdates=exdates, changes=changes)
 
 
 def _slots(series: OwnSeries, entry: Entry, zone: ZoneInfo) -> Iterator[tuple[tuple[str, str], Holding]]:
@@ -344,10 +352,13 @@ def _poll_own(
         moods[int(number)] = "half_empty"
     crash = int(random.integers(len(polls) // 3, len(polls) - 12))
     moods[crash : crash + 6] = ["lost_past"] * 3 + ["half_empty"] * 3
-    bodies: dict[tuple[Entry, ...], bytes] = {}
+    written: dict[Entry, bytes] = {}
     last: bytes | None = None
-    asked = {"origin": "${LEVENDE_PROVE_URL}", "window_start_at": start_of(window[0], zone),
-             "window_end_at": start_of(window[1], zone)}  # fmt: skip
+    asked: dict[str, Any] = {
+        "origin": "${LEVENDE_PROVE_URL}",
+        "window_start_at": start_of(window[0], zone),
+        "window_end_at": start_of(window[1], zone),
+    }
     for number, (moment, mood) in enumerate(zip(polls, moods, strict=True)):
         told.polls.append((moment, mood))
         if mood == "failed":
@@ -358,27 +369,21 @@ def _poll_own(
         shown = []
         for place, series in enumerate(own):
             entry = _entry(series, day)
-            is_past = max(h.start if h in series.holdings else h.planned for h in series.holdings).date() < forgotten
             lost = mood == "half_empty" and (place * 7 + number // 8) % 2 == 0
-            if entry is not None and not is_past and not lost:
+            if entry is not None and series.last_on >= forgotten and not lost:
                 shown.append((series, entry))
-        key = tuple(entry for _series, entry in shown)
-        if key not in bodies:
-            bodies[key] = minimise(calendar_bytes(Programme(entries=list(key)), zone))
-        body = bodies[key]
         for series, entry in shown:
+            if entry not in written:
+                written[entry] = minimise(entry_bytes(entry, zone))
             for claim, holding in _slots(series, entry, zone):
                 is_vanishing = holding.holding_id in series.vanishing
                 _note(told, claim, holding.holding_id, ("vanishing",) if is_vanishing else ())
+        body = b"".join([_HEAD, *(written[entry] for _series, entry in shown), _TAIL])
         if body == last:
-            told.arrivals.append(
-                Arrival(OWN, "poll", moment, status="not_modified", is_complete=_is_full(body), http_status=304, **asked)  # type: ignore[arg-type]
-            )
+            about = {**asked, "status": "not_modified", "http_status": 304}
         else:
-            told.arrivals.append(
-                Arrival(OWN, "poll", moment, body, is_complete=_is_full(body), http_status=200, etag=f'"{number}"',
-                        media_type="text/calendar", **asked)  # type: ignore[arg-type]
-            )  # fmt: skip
+            about = {**asked, "body": body, "http_status": 200, "etag": f'"{number}"', "media_type": "text/calendar"}
+        told.arrivals.append(Arrival(OWN, "poll", moment, is_complete=_is_full(body), **about))
         last = body
     return told
 
@@ -442,7 +447,8 @@ class _Poster:
 
     def _unit(self, holdings: Sequence[Holding]) -> Iterator[Record]:
         first = holdings[0]
-        title, place = self._title(first), self._place(first)
+        title, odd_title = self._title(first)
+        place, odd_place = self._place(first)
         lag = int(self.random.integers(0, 22))
         is_reentered = self.source_id == MUNICIPAL and len(holdings) > 4 and self._draw(_REENTERED_SHARE)
         reentered_on = edited_on(holdings[len(holdings) // 2].planned.date())
@@ -452,7 +458,7 @@ class _Poster:
                 continue
             latest = holding.planned.date() - timedelta(days=8)
             since = edited_on(max(first.announced_on, min(first.announced_on + timedelta(days=lag), latest)))
-            records = self._one(holding, title, place, since)
+            records = self._one(holding, title, place, since, [*odd_title, *odd_place])
             for record in records:
                 shown = record.on(reentered_on)
                 if is_reentered and shown is not None and shown.start.date() > reentered_on:
@@ -460,9 +466,9 @@ class _Poster:
                 else:
                     yield record
 
-    def _one(self, holding: Holding, title: str, place: str, since: date) -> list[Record]:
+    def _one(self, holding: Holding, title: str, place: str, since: date, habits: list[str]) -> list[Record]:
         """The record of one holding, or records where it is posted again."""
-        habits: list[str] = []
+        habits = list(habits)
         start, is_single = holding.planned, not holding.series_id and not holding.days
         days = holding.days
         if self.source_id == MUNICIPAL and not days and self._draw(_WRONG_HOUR_SHARE):
@@ -531,41 +537,49 @@ class _Poster:
             yield replace(record, states=(*before, (day, None)), habits=(*record.habits, "old_id"))
         yield new
 
-    def _title(self, holding: Holding) -> str:
+    def _title(self, holding: Holding) -> tuple[str, list[str]]:
         habits = TITLES[self.source_id]
-        title = holding.title
+        title, odd = holding.title, []
         draws = self.random.random(7)
         if draws[0] < habits.renamed:
             title = holding.other_name
+            odd.append("renamed")
         elif draws[1] < habits.other_form:
             title = holding.other_form
+            odd.append("other_form")
         if draws[2] < habits.dash:
             title = title.replace(": ", str(self.random.choice((" – ", " - ", " — ", " | "))), 1)
+            odd.append("dash")
         if draws[3] < habits.branch and holding.branch_id:
             name = self.houses[holding.branch_id].name
             title = str(self.random.choice((f"{title} – {name}", f"{title} ved {name}", f"{name}: {title}")))
+            odd.append("branch_in_title")
         if draws[4] < habits.tail:
             thanks = f"i samarbeid med {holding.partner}" if holding.partner else str(self.random.choice(_SPONSORS))
             title = str(self.random.choice((f"{title} – {thanks}", f"{title} | {thanks}", f"{title} ({thanks})")))
+            odd.append("tail")
         if draws[5] < habits.emoji:
             emoji = str(self.random.choice(_EMOJI))
             title = str(self.random.choice((f"{emoji} {title}", f"{title} {emoji}")))
-        return title.upper() if draws[6] < habits.shouted else title
+            odd.append("emoji")
+        if draws[6] < habits.shouted:
+            return title.upper(), [*odd, "shouted"]
+        return title, odd
 
-    def _place(self, holding: Holding) -> str:
+    def _place(self, holding: Holding) -> tuple[str, list[str]]:
         draw = float(self.random.random())
         if holding.off_site or holding.branch_id is None:
-            return holding.off_site
+            return holding.off_site, ["off_site"] if holding.off_site else []
         house = self.houses[holding.branch_id]
         is_alone = holding.holding_id in self.alone
         if self.source_id == MUNICIPAL:
             if draw < 0.06 and not is_alone:
                 # Nobody chose a place, or the form's own stayed.
-                return "" if draw < 0.035 else self.houses["hovud"].name
-            return house.house if draw > 0.85 else house.name
+                return ("", ["no_place"]) if draw < 0.035 else (self.houses["hovud"].name, ["wrong_place"])
+            return house.house if draw > 0.85 else house.name, []
         if draw < 0.09 and not is_alone:
-            return "" if draw < 0.045 else house.unknown
-        return house.name if draw > 0.8 else house.house
+            return ("", ["no_place"]) if draw < 0.045 else (house.unknown, ["unknown_place"])
+        return house.name if draw > 0.8 else house.house, []
 
 
 def _poll_list(

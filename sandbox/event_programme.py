@@ -78,7 +78,8 @@ _THEMES = (
     ("fuglane våre", "fuglene våre"), ("robotar", "roboter"), ("eventyr", "eventyr"), ("folkemusikk", "folkemusikk"),
     ("berekraft", "bærekraft"), ("kaffi og te", "kaffe og te"), ("garn", "garn"), ("brettspel", "brettspill"),
     ("lokalhistorie", "lokalhistorie"), ("vêr og vind", "vær og vind"), ("segl og damp", "seil og damp"),
-    ("språk på vandring", "språk på vandring"), ("personvern", "personvern"), ("jul i gamle dagar", "jul i gamle dager"),
+    ("språk på vandring", "språk på vandring"), ("personvern", "personvern"),
+    ("jul i gamle dagar", "jul i gamle dager"),
     ("haustmørket", "høstmørket"), ("sommar på øya", "sommer på øya"), ("skumring", "skumring"), ("sau", "sau"),
     ("kvinner i krig", "kvinner i krig"), ("draumar", "drømmer"), ("bunad og band", "bunad og bånd"), ("torv", "torv"),
     ("ein heim i nord", "et hjem i nord"), ("isbreen", "isbreen"), ("fyrtårn", "fyrtårn"), ("dikt for dei minste",
@@ -171,9 +172,7 @@ def simulate(seed: int, years: Sequence[int], holidays: frozenset[date], until: 
 class _Branch:
     """Plans one branch. Another branch draws from another stream, so none changes with its neighbours."""
 
-    def __init__(
-        self, branch_id: str, random: np.random.Generator, holidays: frozenset[date], until: date
-    ) -> None:
+    def __init__(self, branch_id: str, random: np.random.Generator, holidays: frozenset[date], until: date) -> None:
         self.branch_id, self.random, self.holidays, self.until = branch_id, random, holidays, until
         self.number = 0
 

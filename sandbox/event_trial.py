@@ -118,7 +118,7 @@ def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 202
     )
     programme = event_programme.simulate(seed, years, holidays, clock.date() + timedelta(days=150))
     polls = event_habits.poll_moments(date(min(years), 1, 1) - _FIRST_POLL_BEFORE, clock)
-    told = event_habits.tell(programme, HOUSES, holidays, seed, polls, _window(years), zone)
+    told = event_habits.tell(programme, HOUSES, seed, polls, _window(years), zone)
 
     arrivals = sorted(
         (arrival for feed in told for arrival in feed.arrivals),
@@ -177,10 +177,10 @@ def _holdings(programme: Sequence[event_programme.Holding], clock: datetime) -> 
         }
         for h in programme
     ]
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=_TYPES.get(name)) for name in rows[0]})
-
-
-_TYPES = {"branch_id": object, "on_site_count": "Int64", "reported_on": object, "method": object}
+    # What is missing must stay None, and not become a number.
+    return pd.DataFrame(rows, dtype=object).astype(
+        {"year": "int64", "is_moved": bool, "is_counted": bool, "on_site_count": "Int64"}
+    )
 
 
 def _events_held(holdings: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:

@@ -427,6 +427,11 @@ def calendar_bytes(programme: Programme, zone: ZoneInfo) -> bytes:
     return bytes(calendar.to_ical())
 
 
+def entry_bytes(entry: Entry, zone: ZoneInfo) -> bytes:
+    """One entry's events as they stand in a calendar: its record, and one for each date that an editor touched."""
+    return b"".join(bytes(component.to_ical()) for component in _components(entry, zone))
+
+
 def _components(entry: Entry, zone: ZoneInfo) -> Iterator[icalendar.Event]:
     master = _event(entry, entry.start, entry.location, zone)
     if entry.rule:

@@ -1,0 +1,343 @@
+"""How well claims of three feeds become events: pairs put together, and `events_held` by branch and year.
+
+Runs trials of `sandbox.event_trial` through ingest and dbt, and holds what the warehouse says against the truth, beside
+two simple ways over the same claims: every claim counts, and claims with one title and one start are one. The simple
+ways are told the true branch and kind of every claim, so that they lose by identity alone.
+
+    python -m benchmarks.events_identity --seeds 20
+
+A pair is two claims of one event. Precision: how many pairs of the warehouse are true; recall: how many true pairs it
+has found. A branch-year is within the target when `events_held` is at most 1 % off, which is exact below 100 events.
+What is missed is told by kind, with the habits of the claims behind it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from ingest import pipeline
+from ingest.home import Home
+from ingest.library_tables import write_library_tables
+from sandbox.event_trial import EventTrial, build_event_trial
+
+PROJECT = Path(__file__).resolve().parent.parent
+MODELS = ("+fct_event", "+bridge_event_claim", "+figures")
+WAYS = ("warehouse", "every claim counts", "title and start")
+TARGET_PAIRS, TARGET_COUNT = 0.98, 0.01
+Count = Mapping[tuple[str, int], int | None]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """How many pairs there are in truth, how many were made, and how many of those are right."""
+
+    true: int
+    made: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.made if self.made else 1.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.true if self.true else 1.0
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return Pairs(self.true + other.true, self.made + other.made, self.right + other.right)
+
+
+@dataclass
+class Result:
+    """What one way made of one trial."""
+
+    pairs: Pairs
+    errors: dict[tuple[str, int], float | None]
+    """Relative error by branch and year; None where nothing was told."""
+
+    total: float
+    """Relative error of the sum over all branches and years."""
+
+
+@dataclass
+class Judged:
+    """One trial, judged."""
+
+    seed: int
+    results: dict[str, Result]
+    missed: Counter[str] = field(default_factory=Counter)
+    false: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)
+
+
+def pairs_of(true: Sequence[Hashable], made: Sequence[Hashable]) -> Pairs:
+    """Pairs of claims that are equal in truth, that were made equal, and both."""
+
+    def pairs(groups: Iterable[Hashable]) -> int:
+        return sum(n * (n - 1) // 2 for n in Counter(groups).values())
+
+    return Pairs(pairs(true), pairs(made), pairs(zip(true, made, strict=True)))
+
+
+def run(trial: EventTrial, target: Path) -> Path:
+    """Read the trial into its lake and build what is judged. Returns the warehouse."""
+    home = Home(trial.home)
+    pipeline.read_pending(home, trial.configuration, "events")
+    pipeline.write_receipts(home, trial.configuration)
+    write_library_tables(home.lake, trial.configuration)
+    home.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    as_of = trial.clock.strftime("%Y-%m-%d %H:%M:%S")
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dbt")), "run", "--select", *MODELS, "--threads", "2",
+            "--project-dir", str(PROJECT / "dbt_project"), "--profiles-dir", str(PROJECT / "dbt_project"),
+            "--target-path", str(target), "--log-path", str(target / "logs"),
+            "--vars", f'{{as_of: "{as_of}", data_version: benchmark}}',
+        ],
+        env={**os.environ, "LEVENDE_LAKE": str(home.lake), "LEVENDE_WAREHOUSE": str(home.warehouse)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(f"dbt failed:\n{done.stdout[-4000:]}")
+    return home.warehouse
+
+
+def claims_of(trial: EventTrial, warehouse: Path) -> pd.DataFrame:
+    """Every claim with what it said last, its event, and the truth behind it."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        lake = f"{trial.home}/lake/event_observations/**/*.parquet"
+        last = con.execute(
+            f"""
+            select observation_id as occurrence_id, source_id, series_id, slot, title, start_at, start_on, end_at, status
+            from read_parquet('{lake}', hive_partitioning = false)
+            qualify row_number() over (partition by observation_id order by received_at desc, receipt_id desc) = 1
+            """
+        ).df()
+        names = {
+            row[0]
+            for row in con.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()
+        }
+        if "bridge_event_claim" in names:
+            events = con.execute("select occurrence_id, event_id, match_rule from core.bridge_event_claim").df()
+        else:  # one claim, one event
+            events = con.execute("select event_id as occurrence_id, event_id, match_rule from core.fct_event").df()
+    told = last.merge(events, on="occurrence_id", how="left", validate="one_to_one")
+    told = told.merge(trial.claims, on=["source_id", "series_id", "slot"], how="outer", validate="one_to_one")
+    lost = told[told.event_id.isna() | told.holding_id.isna()]
+    if not lost.empty:
+        raise SystemExit(f"{len(lost)} claims are not in both the warehouse and the truth:\n{lost.head()}")
+    return told.merge(trial.holdings, on="holding_id", how="left", suffixes=("", "_true"), validate="many_to_one")
+
+
+def published(warehouse: Path) -> dict[tuple[str, int], int | None]:
+    """`events_held` by branch and year, as published."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        rows = con.execute(
+            """
+            select branch_id, cast(extract(year from period_start) as int), cast(value as int)
+            from kpi.figures
+            where figure_id = 'events_held' and period_kind = 'year' and branch_id is not null
+            """
+        ).fetchall()
+    return {(branch_id, year): value for branch_id, year, value in rows}
+
+
+def counted_once(told: pd.DataFrame, key: Sequence[Hashable], clock: pd.Timestamp) -> Count:
+    """What a simple way counts: each group of claims of which one is over and not cancelled, at its first claim."""
+    stands = (
+        told.kind.isin(["programme", "exhibition"])
+        & ~told.holding_id.isin(_day_rows(told))
+        & (told.status != "cancelled")
+        & (told.end_at <= clock)
+    )
+    part = told.assign(group=list(key))[stands].sort_values(["source_id", "start_at", "occurrence_id"])
+    first = part.drop_duplicates("group")
+    years = pd.to_datetime(first.start_on).dt.year
+    return Counter(zip(first.branch_id, years, strict=True))
+
+
+def _day_rows(told: pd.DataFrame) -> set[str]:
+    """Later days of an exhibition that is posted once a day."""
+    return set(told[(told.kind == "exhibition") & ~told.is_counted & (told.outcome == "held")].holding_id)
+
+
+def result(trial: EventTrial, pairs: Pairs, found: Count) -> Result:
+    """The error of a count by branch and year."""
+    true = {(r.branch_id, r.year): r.held_count for r in trial.events_held.itertuples()}
+    errors = {}
+    for key, count in true.items():
+        value = found.get(key, 0)
+        errors[key] = None if value is None else (value - count) / count if count else float(value != 0)
+    total = sum(true.values())
+    return Result(pairs, errors, (sum(found.get(key) or 0 for key in true) - total) / total)
+
+
+def judge(trial: EventTrial, warehouse: Path, seed: int) -> Judged:
+    """Hold the warehouse and the two simple ways against the truth."""
+    told = claims_of(trial, warehouse)
+    clock = pd.Timestamp(trial.clock).tz_localize(None)
+    true = list(told.holding_id)
+    keys: dict[str, list[Hashable]] = {
+        "every claim counts": list(told.occurrence_id),
+        "title and start": list(zip(told.title.fillna("").str.casefold(), told.start_at, strict=True)),
+    }
+    results = {"warehouse": result(trial, pairs_of(true, list(told.event_id)), published(warehouse))}
+    for name, key in keys.items():
+        results[name] = result(trial, pairs_of(true, key), counted_once(told, key, clock))
+    judged = Judged(seed, {name: results[name] for name in WAYS})
+    _name_pairs(told, judged)
+    _name_counts(trial, told, warehouse, judged)
+    return judged
+
+
+_WEIGHTY = (
+    "old_id", "new_id", "moved_by_new_post", "posted_twice", "move_missed", "doors_open", "wrong_hour", "no_hour",
+    "renamed", "wrong_place", "no_place", "unknown_place", "taken_down", "vanishing", "moved",
+)  # fmt: skip
+
+
+def _name_pairs(told: pd.DataFrame, judged: Judged) -> None:
+    """Count missed and false pairs by what is odd about them."""
+
+    def kind(a: pd.Series, b: pd.Series) -> str:
+        where = "one feed" if a.source_id == b.source_id else "two feeds"
+        habits = {*a.habits.split(), *b.habits.split()}
+        odd = [name for name in _WEIGHTY if name in habits] or ["(nothing odd)"]
+        return f"{where}: {' + '.join(odd)}"
+
+    rows = [row for _index, row in told.iterrows()]
+    for key, other, names in (("holding_id", "event_id", judged.missed), ("event_id", "holding_id", judged.false)):
+        groups = defaultdict(list)
+        for row in rows:
+            groups[row[key]].append(row)
+        for group in groups.values():
+            for a, b in itertools.combinations(group, 2):
+                if a[other] != b[other]:
+                    names[kind(a, b)] += 1
+
+
+def _name_counts(trial: EventTrial, told: pd.DataFrame, warehouse: Path, judged: Judged) -> None:
+    """Count what makes `events_held` wrong, event by event."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        events = con.execute(
+            "select event_id, is_countable, owner_branch_id, extract(year from start_on) as year, status from core.fct_event"
+        ).df()
+    years = set(trial.events_held.year)
+    of_event = told.groupby("event_id").holding_id.agg(lambda ids: Counter(ids).most_common(1)[0][0])
+    events = events.merge(of_event.rename("holding_id"), left_on="event_id", right_index=True)
+    events = events.merge(trial.holdings, on="holding_id", suffixes=("", "_true"))
+    habits = told.groupby("holding_id").habits.agg(lambda texts: set(" ".join(texts).split()))
+
+    def odd(holding_id: str) -> str:
+        return " + ".join(name for name in _WEIGHTY if name in habits[holding_id]) or "(nothing odd)"
+
+    for holding_id, group in events[events.is_countable].groupby("holding_id"):
+        one = group.iloc[0]
+        if one.year not in years and one.year_true not in years:
+            continue
+        if not one.is_counted:
+            what = "cancelled" if one.outcome == "cancelled" else one.kind
+            if what != "other" or (group.owner_branch_id != "unassigned").any():
+                judged.counted[f"too many: counted though {what}: {odd(holding_id)}"] += len(group)
+            continue
+        if len(group) > 1:
+            judged.counted[f"too many: counted {len(group)} times: {odd(holding_id)}"] += len(group) - 1
+        if one.owner_branch_id != one.branch_id:
+            judged.counted[
+                f"other branch ({one.owner_branch_id == 'unassigned' and 'none' or 'wrong'}): {odd(holding_id)}"
+            ] += 1
+        elif one.year != one.year_true:
+            judged.counted[f"other year: {odd(holding_id)}"] += 1
+    counted = set(events[events.is_countable].holding_id)
+    for holding in trial.holdings[trial.holdings.is_counted].itertuples():
+        if holding.holding_id in counted or holding.year not in years:
+            continue
+        if holding.holding_id not in habits.index:
+            why = "no feed told it"
+        else:
+            statuses = sorted(set(events[events.holding_id == holding.holding_id].status)) or ["taken for another"]
+            why = f"{'/'.join(statuses)}: {odd(holding.holding_id)}"
+        judged.counted[f"too few: {why}"] += 1
+
+
+def within(errors: Iterable[float | None]) -> float:
+    """The share of branch-years within the target."""
+    told = list(errors)
+    return sum(e is not None and abs(e) <= TARGET_COUNT for e in told) / len(told)
+
+
+def line(name: str, results: Sequence[Result]) -> str:
+    """One row of the table, over one trial or many."""
+    pairs = sum((r.pairs for r in results), Pairs(0, 0, 0))
+    errors = [e for r in results for e in r.errors.values()]
+    known = [abs(e) for e in errors if e is not None]
+    worst = max((e for e in errors if e is not None), key=abs, default=float("nan"))
+    total = statistics.mean(r.total for r in results)
+    middle = statistics.median(known) if known else float("nan")
+    silent = f"  no value {len(errors) - len(known)}" if len(known) < len(errors) else ""
+    return (
+        f"{name:20} {pairs.precision:9.4f} {pairs.recall:9.4f} {within(errors):10.1%} {middle:9.2%} {worst:+9.1%} "
+        f"{total:+9.2%}{silent}"
+    )
+
+
+HEAD = f"{'':20} {'precision':>9} {'recall':>9} {'within 1 %':>10} {'median':>9} {'worst':>9} {'total':>9}"
+
+
+def report(judged: Sequence[Judged], most: int = 14) -> str:
+    """The table over all trials, and what was missed."""
+    lines = [f"\n{len(judged)} trials", HEAD]
+    lines += [line(name, [j.results[name] for j in judged]) for name in WAYS]
+    for title, counters in (
+        ("Missed pairs", [j.missed for j in judged]),
+        ("False pairs", [j.false for j in judged]),
+        ("Events counted wrongly", [j.counted for j in judged]),
+    ):
+        total: Counter[str] = sum(counters, Counter())
+        lines.append(f"\n{title}: {total.total()}")
+        lines += [f"  {count:6} {name}" for name, count in sorted(total.items(), key=lambda i: (-i[1], i[0]))[:most]]
+    return "\n".join(lines)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else None)
+    parser.add_argument("--seeds", type=int, default=20, help="how many trials")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="keep the trials in this folder")
+    asked = parser.parse_args(words)
+    judged = []
+    with tempfile.TemporaryDirectory(prefix="events_identity_") as scratch:
+        print(HEAD, flush=True)
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+            begun = time.monotonic()
+            folder = (asked.keep or Path(scratch)) / f"seed-{seed}"
+            trial = build_event_trial(folder, seed)
+            judged.append(judge(trial, run(trial, Path(scratch) / "target"), seed))
+            print(f"seed {seed} ({time.monotonic() - begun:.0f} s)")
+            for name in WAYS:
+                print(line(name, [judged[-1].results[name]]), flush=True)
+    print(report(judged))
+    ours = [j.results["warehouse"] for j in judged]
+    pairs = sum((r.pairs for r in ours), Pairs(0, 0, 0))
+    met = min(pairs.precision, pairs.recall) >= TARGET_PAIRS and within(e for r in ours for e in r.errors.values()) == 1
+    print(
+        f"\nTargets (pairs >= {TARGET_PAIRS}, every branch-year within {TARGET_COUNT:.0%}): {'met' if met else 'missed'}"
+    )
+
+
+if __name__ == "__main__":
+    main()
