@@ -1,7 +1,7 @@
 -- Every two claims of different feeds that could be one event, with the points for and against, in words. Points: start
--- 45, branch 25, title 30, end 4, same page 20, same id 40, and 15 where a branch is not told and nothing else of the
--- day is like it; 100 at most. What may not be one event is a conflict,
--- whatever its points.
+-- 45, branch 25, title 30, end 4, same page 20, same id 40, 15 where a branch is not told and nothing else of the day
+-- is like it, and 15 where two titles are two names of one series; 100 at most. What may not be one event is a
+-- conflict, whatever its points.
 with claims as (
 
     select * from {{ ref('int_events__claims') }}
@@ -114,8 +114,14 @@ compared as (
     select
         blocks.claim_id,
         blocks.other_claim_id,
+        claims.source_id,
+        others.source_id as other_source_id,
+        claims.branch_id,
+        claims.start_on,
         claims.title,
         others.title as other_title,
+        claims.title_key,
+        others.title_key as other_title_key,
         claims.total_weight,
         others.total_weight as other_weight,
         decided.verdict,
@@ -257,10 +263,116 @@ alike as (
 
 ),
 
+-- Two names of one series: whoever posts a programme elsewhere may call it by a name of his own, week after week. What
+-- two feeds tell at one branch from the same minute to the same minute, on three days and more and on most days of the
+-- one that is told less, is one series; where a third thing stands beside it, or either has its like in the other feed
+-- that day, the day says nothing.
+named_alike as (
+
+    select
+        claim_id,
+        other_source_id
+    from pointed
+    where is_timed and start_points > 0 and title_points > 0 and not is_other_branch
+    union
+    select
+        other_claim_id as claim_id,
+        source_id as other_source_id
+    from pointed
+    where is_timed and start_points > 0 and title_points > 0 and not is_other_branch
+
+),
+
+side_by_side as (
+
+    select
+        pointed.*,
+        count(*) over (partition by pointed.claim_id, pointed.other_source_id) as other_count,
+        count(*) over (partition by pointed.other_claim_id, pointed.source_id) as claim_count
+    from pointed
+    left join named_alike
+        on
+            pointed.claim_id = named_alike.claim_id
+            and pointed.other_source_id = named_alike.other_source_id
+    left join named_alike as others_alike
+        on
+            pointed.other_claim_id = others_alike.claim_id
+            and pointed.source_id = others_alike.other_source_id
+    where
+        pointed.is_same_branch
+        and pointed.is_timed
+        and pointed.minutes_apart = 0
+        and not pointed.is_other_number
+        and named_alike.claim_id is null
+        and others_alike.claim_id is null
+
+),
+
+meetings as (
+
+    select
+        source_id,
+        other_source_id,
+        branch_id,
+        title_key,
+        other_title_key,
+        count(distinct start_on) as day_count
+    from side_by_side
+    where
+        is_same_end
+        and other_count = 1
+        and claim_count = 1
+        and title_key is not null
+        and other_title_key is not null
+    group by source_id, other_source_id, branch_id, title_key, other_title_key
+    having count(distinct start_on) >= 3
+
+),
+
+name_days as (
+
+    select
+        source_id,
+        branch_id,
+        title_key,
+        count(distinct start_on) as day_count
+    from claims
+    where has_time and branch_id is not null and title_key is not null
+    group by source_id, branch_id, title_key
+
+),
+
+one_series as (
+
+    select
+        meetings.source_id,
+        meetings.other_source_id,
+        meetings.branch_id,
+        meetings.title_key,
+        meetings.other_title_key
+    from meetings
+    inner join name_days
+        on
+            meetings.source_id = name_days.source_id
+            and meetings.branch_id = name_days.branch_id
+            and meetings.title_key = name_days.title_key
+    inner join name_days as other_days
+        on
+            meetings.other_source_id = other_days.source_id
+            and meetings.branch_id = other_days.branch_id
+            and meetings.other_title_key = other_days.title_key
+    where 2 * meetings.day_count >= least(name_days.day_count, other_days.day_count)
+
+),
+
 completed as (
 
     select
         pointed.*,
+        case
+            when one_series.source_id is not null and pointed.is_same_branch and pointed.minutes_apart = 0 then 15
+            else 0
+        end as series_points,
         case
             when alike.claim_id is not null and pointed.branch_points = 10 and pointed.start_points > 0 then 15
             else 0
@@ -272,6 +384,13 @@ completed as (
             and pointed.other_claim_id = alike.other_claim_id
             and alike.other_count = 1
             and alike.claim_count = 1
+    left join one_series
+        on
+            pointed.source_id = one_series.source_id
+            and pointed.other_source_id = one_series.other_source_id
+            and pointed.branch_id = one_series.branch_id
+            and pointed.title_key = one_series.title_key
+            and pointed.other_title_key = one_series.other_title_key
 
 ),
 
@@ -280,7 +399,9 @@ judged as (
     select
         *,
         least(
-            100, start_points + branch_points + title_points + end_points + page_points + id_points + sole_points
+            100,
+            start_points + branch_points + title_points + end_points + page_points + id_points + sole_points
+            + series_points
         ) as score,
         case
             when verdict = 'different' then 'decided: ' || reason
@@ -302,7 +423,7 @@ accepted as (
         coalesce(verdict, '') = 'same' or (
             conflict is null
             and score >= least_score
-            and (title_points > 0 or is_same_id or is_same_page)
+            and (title_points > 0 or is_same_id or is_same_page or series_points > 0)
         ) as is_enough
     from judged
 
@@ -353,6 +474,7 @@ final as (
             when accepted.is_half_timed then 'day_and_title'
             when not accepted.is_timed then 'days_and_title'
             when accepted.minutes_apart > 0 then 'near_start'
+            when accepted.series_points > 0 then 'start_and_series'
             else 'start_and_title'
         end as match_rule,
         case
@@ -363,6 +485,7 @@ final as (
                 || ', title ' || cast(accepted.title_points as {{ dbt.type_string() }})
                 || case when accepted.end_points > 0 then ', end 4' else '' end
                 || case when accepted.sole_points > 0 then ', only one of the day 15' else '' end
+                || case when accepted.series_points > 0 then ', one series by two names 15' else '' end
                 || case when accepted.page_points > 0 then ', page 20' else '' end
                 || case when accepted.id_points > 0 then ', id 40' else '' end
         end as match_reason

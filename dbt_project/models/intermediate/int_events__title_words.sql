@@ -197,16 +197,25 @@ tokens as (
 
 ),
 
--- The same word by another spelling: the longest beginning wins; a short one must be the whole word.
+-- The same word by another spelling: the longest beginning wins, else the longest end, since compounds carry their
+-- sense there (babysong is a song); a short one must be the whole word.
 same as (
 
     select
         tokens.title,
         tokens.token,
-        words.bare_means || substring(tokens.token, length(words.bare_word) + 1) as word,
+        case
+            when tokens.token like words.bare_word || '%'
+                then words.bare_means || substring(tokens.token, length(words.bare_word) + 1)
+            else
+                substring(tokens.token, 1, length(tokens.token) - length(words.bare_word)) || words.bare_means
+        end as word,
         row_number() over (
             partition by tokens.title, tokens.token
-            order by length(words.bare_word) desc, words.bare_word asc
+            order by
+                case when tokens.token like words.bare_word || '%' then 0 else 1 end asc,
+                length(words.bare_word) desc,
+                words.bare_word asc
         ) as same_rank
     from tokens
     inner join words
@@ -214,7 +223,10 @@ same as (
             words.kind = 'same'
             and (
                 tokens.token = words.bare_word
-                or (length(words.bare_word) >= 4 and tokens.token like words.bare_word || '%')
+                or (
+                    length(words.bare_word) >= 4
+                    and (tokens.token like words.bare_word || '%' or tokens.token like '%' || words.bare_word)
+                )
             )
 
 ),
