@@ -77,7 +77,10 @@ def test_the_same_arguments_give_the_same_trial(trial: EventTrial, tmp_path: Pat
     assert again.claims.equals(trial.claims)
     assert again.events_held.equals(trial.events_held)
     landed = [
-        [(r.source_id, r.received_at, r.status, r.is_complete, r.blob_sha256) for r in Home(t.home).catalogue.receipts()]
+        [
+            (r.source_id, r.received_at, r.status, r.is_complete, r.blob_sha256)
+            for r in Home(t.home).catalogue.receipts()
+        ]
         for t in (trial, again)
     ]
     assert landed[0] == landed[1]
@@ -145,9 +148,7 @@ def test_every_body_is_read_by_its_adapter_without_a_reject_and_holds_claims_of_
         assert len(seen) > 0.3 * (trial.claims.source_id == source_id).sum()
 
 
-def test_lists_are_landed_as_their_adapters_land_them(
-    trial: EventTrial, receipts: dict[str, list[Receipt]]
-) -> None:
+def test_lists_are_landed_as_their_adapters_land_them(trial: EventTrial, receipts: dict[str, list[Receipt]]) -> None:
     """A field that a real poll would never bring must not help the pipeline."""
     home = Home(trial.home)
     for source_id, spec in ((MUNICIPAL, tec._TRIBE_FIELDS), (PARTNER, trumba._FIELDS)):

@@ -265,8 +265,9 @@ alike as (
 
 -- Two names of one series: whoever posts a programme elsewhere may call it by a name of his own, week after week. What
 -- two feeds tell at one branch from the same minute to the same minute, on three days and more and on most days of the
--- one that is told less, is one series; where a third thing stands beside it, or either has its like in the other feed
--- that day, the day says nothing.
+-- one that is told less, is one series. Where a third thing stands beside it, or either has its like in the other feed
+-- that day, the day says nothing; and a name that a better believed feed uses itself, whenever, is the name of something
+-- else: two programmes in two rooms at one hour.
 named_alike as (
 
     select
@@ -342,6 +343,58 @@ name_days as (
 
 ),
 
+met_names as (
+
+    select distinct
+        claims.source_id,
+        claims.source_rank,
+        claims.title_key,
+        claims.title,
+        claims.total_weight
+    from claims
+    inner join meetings on claims.source_id = meetings.other_source_id and claims.title_key = meetings.other_title_key
+
+),
+
+believed_names as (
+
+    select
+        title,
+        total_weight,
+        min(source_rank) as source_rank
+    from claims
+    where not is_report and title is not null
+    group by title, total_weight
+
+),
+
+-- Half of the words' weight of the shorter of both is enough to be the name of something else.
+names_in_use as (
+
+    select distinct
+        source_id,
+        title_key
+    from (
+        select
+            met_names.source_id,
+            met_names.title_key
+        from met_names
+        inner join stems on met_names.title = stems.title
+        inner join stems as others on stems.stem = others.stem
+        inner join believed_names
+            on
+                others.title = believed_names.title
+                and met_names.source_rank > believed_names.source_rank
+        group by
+            met_names.source_id, met_names.title_key, met_names.title, met_names.total_weight,
+            believed_names.title, believed_names.total_weight
+        having
+            2 * sum(case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end)
+            >= least(met_names.total_weight, believed_names.total_weight)
+    ) as alike_names
+
+),
+
 one_series as (
 
     select
@@ -361,7 +414,13 @@ one_series as (
             meetings.other_source_id = other_days.source_id
             and meetings.branch_id = other_days.branch_id
             and meetings.other_title_key = other_days.title_key
-    where 2 * meetings.day_count >= least(name_days.day_count, other_days.day_count)
+    left join names_in_use
+        on
+            meetings.other_source_id = names_in_use.source_id
+            and meetings.other_title_key = names_in_use.title_key
+    where
+        names_in_use.source_id is null
+        and 2 * meetings.day_count >= least(name_days.day_count, other_days.day_count)
 
 ),
 
