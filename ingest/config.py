@@ -330,7 +330,8 @@ class EventWords(_Model):
         prefixes: words that stand before or behind a title and are no part of it, and the status that they tell:
             `cancelled`, `postponed`, or nothing.
         tails: words from which on a title names sponsors, hosts or partners.
-        same: words, or beginnings and ends of longer ones, that mean the same, such as nynorsk and bokmål: `laurdag: lørdag`.
+        same: words, or beginnings and ends of longer ones, that mean the same, such as nynorsk and bokmål:
+            `laurdag: lørdag`.
         endings: endings of words that say nothing, such as plurals and articles: `fuglar` is `fugler`.
         weak: words that many titles share and that say little, such as `foredrag`.
         online: words of a venue that is none.

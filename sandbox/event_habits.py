@@ -7,8 +7,9 @@ The kinds of habits are those that were measured or verified on real overlapping
 half; no feed is complete, most events are in one, some in two, few in all; titles differ by nynorsk and bokmål, dashes,
 appended branches, new names; weekly programmes share a title over branches; feeds conflict on the branch; one feed
 posts an event twice; aggregators carry rows without an hour; calendars forget the past, moves come as a new post, and a
-record of a series can come back under a new id. `PATTERNS` follows those measured shares. For the other habits
-no shares are known; they are set so that every kind occurs in a trial of two years, and none was set by what any rule can solve.
+record of a series can come back under a new id. `PATTERNS` follows those measured shares. For the other habits no
+shares are known; they are set so that every kind occurs in a trial of two years, and none was set by what any rule can
+solve.
 
 One word of order is kept: who announces a thing in one feed only looks after it there, so its branch and its
 cancellation can be known. Otherwise no rule could be judged.

@@ -53,16 +53,21 @@ def told(trial: EventTrial, receipts: dict[str, list[Receipt]]) -> dict[str, Tol
     return made
 
 
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table's rows by column name."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
 def with_habit(trial: EventTrial, source_id: str, habit: str) -> list[dict[str, Any]]:
     """The claims of a source that have a habit, with the truth behind them."""
-    rows = trial.claims.merge(trial.holdings, on="holding_id").to_dict("records")
+    rows = rows_of(trial.claims.merge(trial.holdings, on="holding_id"))
     # What lies behind the clock only: of the rest the last word is not spoken.
     past = [row for row in rows if row["outcome"] == "held" or row["start"] < trial.clock.replace(tzinfo=None)]
     return [row for row in past if row["source_id"] == source_id and habit in row["habits"].split()]
 
 
 def start_of(event: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(event.get("start_date", event.get("startDateTime")))
+    return datetime.fromisoformat(str(event.get("start_date") or event["startDateTime"]))
 
 
 def test_the_same_arguments_give_the_same_trial(trial: EventTrial, tmp_path: Path) -> None:
@@ -96,7 +101,7 @@ def test_the_truth_holds_together(trial: EventTrial) -> None:
     assert set(counted.kind) == {"programme", "exhibition"}
     assert set(counted.outcome) == {"held"}
     by_branch = counted[counted.year == 2022].groupby("branch_id").size().to_dict()
-    told = {row["branch_id"]: row["held_count"] for row in trial.events_held.to_dict("records")}
+    told = {row["branch_id"]: row["held_count"] for row in rows_of(trial.events_held)}
     assert told == {branch: by_branch.get(branch, 0) for branch in told}
     assert len(told) == 11
     assert min(told.values()) < 20 < 200 < max(told.values())
@@ -141,7 +146,8 @@ def test_every_body_is_read_by_its_adapter_without_a_reject_and_holds_claims_of_
         for receipt in [*bodies[::20], bodies[-1]]:
             parsed = adapter.parse(home.body(receipt), receipt, trial.configuration.source(source_id), options)
             assert parsed.rejects == []
-            rows = list(parsed.rows["event_observations"])
+            rows = parsed.rows["event_observations"]
+            assert isinstance(rows, list)
             assert rows
             seen |= {(source_id, row["series_id"], row["slot"]) for row in rows}
         assert seen <= true
@@ -195,7 +201,7 @@ def test_the_own_calendar_forgets_its_past_and_once_comes_back_half_empty(
         if receipt.blob_sha256 is not None:
             last = home.body(receipt).count(b"BEGIN:VEVENT")
         sizes[receipt.received_at] = last
-    own = trial.polls[trial.polls.source_id == OWN].to_dict("records")
+    own = rows_of(trial.polls[trial.polls.source_id == OWN])
     lost = [n for n, poll in enumerate(own) if poll["answer"] == "lost_past"]
     assert lost
     before = next(sizes[poll["polled_at"]] for poll in reversed(own[: lost[0]]) if poll["answer"] == "ok")
