@@ -266,8 +266,8 @@ alike as (
 -- Two names of one series: whoever posts a programme elsewhere may call it by a name of his own, week after week. What
 -- two feeds tell at one branch from the same minute to the same minute, on three days and more and on most days of the
 -- one that is told less, is one series. Where a third thing stands beside it, or either has its like in the other feed
--- that day, the day says nothing; and a name that a better believed feed uses itself, whenever, is the name of something
--- else: two programmes in two rooms at one hour.
+-- that day, the day says nothing; and a name that the better believed feed uses itself, whenever, is the name of
+-- something else: two programmes in two rooms at one hour.
 named_alike as (
 
     select
@@ -346,25 +346,24 @@ name_days as (
 met_names as (
 
     select distinct
-        claims.source_id,
-        claims.source_rank,
-        claims.title_key,
+        meetings.source_id,
+        meetings.other_source_id,
+        meetings.other_title_key,
         claims.title,
         claims.total_weight
-    from claims
-    inner join meetings on claims.source_id = meetings.other_source_id and claims.title_key = meetings.other_title_key
+    from meetings
+    inner join claims on meetings.other_source_id = claims.source_id and meetings.other_title_key = claims.title_key
 
 ),
 
-believed_names as (
+own_names as (
 
-    select
+    select distinct
+        source_id,
         title,
-        total_weight,
-        min(source_rank) as source_rank
+        total_weight
     from claims
-    where not is_report and title is not null
-    group by title, total_weight
+    where title is not null
 
 ),
 
@@ -373,24 +372,23 @@ names_in_use as (
 
     select distinct
         source_id,
-        title_key
+        other_source_id,
+        other_title_key
     from (
         select
             met_names.source_id,
-            met_names.title_key
+            met_names.other_source_id,
+            met_names.other_title_key
         from met_names
         inner join stems on met_names.title = stems.title
-        inner join stems as others on stems.stem = others.stem
-        inner join believed_names
-            on
-                others.title = believed_names.title
-                and met_names.source_rank > believed_names.source_rank
+        inner join own_names on met_names.source_id = own_names.source_id
+        inner join stems as others on own_names.title = others.title and stems.stem = others.stem
         group by
-            met_names.source_id, met_names.title_key, met_names.title, met_names.total_weight,
-            believed_names.title, believed_names.total_weight
+            met_names.source_id, met_names.other_source_id, met_names.other_title_key,
+            met_names.title, met_names.total_weight, own_names.title, own_names.total_weight
         having
             2 * sum(case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end)
-            >= least(met_names.total_weight, believed_names.total_weight)
+            >= least(met_names.total_weight, own_names.total_weight)
     ) as alike_names
 
 ),
@@ -416,8 +414,9 @@ one_series as (
             and meetings.other_title_key = other_days.title_key
     left join names_in_use
         on
-            meetings.other_source_id = names_in_use.source_id
-            and meetings.other_title_key = names_in_use.title_key
+            meetings.source_id = names_in_use.source_id
+            and meetings.other_source_id = names_in_use.other_source_id
+            and meetings.other_title_key = names_in_use.other_title_key
     where
         names_in_use.source_id is null
         and 2 * meetings.day_count >= least(name_days.day_count, other_days.day_count)
