@@ -46,10 +46,11 @@ _HOUSES = {
 }
 HOUSES: Mapping[str, House] = {branch_id: House(*names) for branch_id, names in _HOUSES.items()}
 _RULES = (
-    ("notices", r"^(stengt|biblioteket held stengt)|opningstid|åpningstid", "notice", "never"),
-    ("deadlines", r"^(frist|påmeldingsfrist)", "notice", "never"),
-    ("meetings", r"^personalmøte", "internal", "never"),
-    ("others", r"^(årsmøte|korøving|medlemsmøte)", "room_hire", "never"),
+    # Not tied to the beginning: whoever posts elsewhere puts branches and emojis before a title.
+    ("notices", r"stengt|opningstid|åpningstid", "notice", "never"),
+    ("deadlines", r"\b(frist|påmeldingsfrist)\b", "notice", "never"),
+    ("meetings", r"\bpersonalmøte\b", "internal", "never"),
+    ("others", r"\b(årsmøte|korøving|medlemsmøte)\b", "room_hire", "never"),
     ("exhibitions", r"utstilling", "exhibition", "once_per_series"),
     ("programme", r".", "programme", "per_occurrence"),
 )
