@@ -18,7 +18,7 @@ ranked as (
         row_number() over (
             partition by account_id, metric, period, breakdown, window_start_at, grain_at
             order by
-                case when value_status = 'measured' then 0 else 1 end, {{ telling_precedence('adapter') }},
+                case when value_status = 'measured' then 0 else 1 end asc, {{ telling_precedence('adapter') }} asc,
                 observed_at desc, received_at desc, receipt_id desc, pointer desc
         ) as telling_rank,
         row_number() over (
@@ -41,9 +41,9 @@ merged as (
         max(window_end_at) as window_end_at,
         grain_at,
         max(day_zone) as day_zone,
-        {%- for column in ['value', 'value_status', 'observed_at', 'source_id', 'receipt_id', 'blob_sha256'] %}
-        max(case when telling_rank = 1 then {{ column }} end) as {{ column }},
-        {%- endfor %}
+        {% for column in ['value', 'value_status', 'observed_at', 'source_id', 'receipt_id', 'blob_sha256'] %}
+            max(case when telling_rank = 1 then {{ column }} end) as {{ column }},
+        {% endfor %}
         max(case when first_rank = 1 then value end) as first_value,
         max(case when first_rank = 1 then observed_at end) as first_observed_at,
         count(*) as reading_count

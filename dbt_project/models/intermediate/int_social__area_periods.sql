@@ -159,13 +159,22 @@ account_asked as (
 
 ),
 
+area_accounts as (
+
+    select distinct
+        area_id,
+        account_id
+    from accounts
+
+),
+
 asked as (
 
     select
         area_accounts.area_id,
         min(account_asked.asked_on) as asked_on,
         count(*) = count(account_asked.asked_on) as is_every_account_asked
-    from (select distinct area_id, account_id from accounts) as area_accounts
+    from area_accounts
     left join account_asked on area_accounts.account_id = account_asked.account_id
     group by area_accounts.area_id
 
@@ -197,7 +206,7 @@ reach_windows as (
         windows.value,
         row_number() over (
             partition by windows.area_id, day_periods.period_kind, day_periods.period_start
-            order by windows.window_end_at desc, windows.account_id
+            order by windows.window_end_at desc, windows.account_id asc
         ) as window_rank
     from {{ ref('int_social__account_metrics') }} as windows
     inner join day_periods on windows.metric_on = day_periods.local_date

@@ -22,7 +22,7 @@ with readings as (
                 metrics.account_id, claims.post_id, metrics.metric, metrics.breakdown, metrics.source_id,
                 claims.adapter, metrics.observed_at
             order by
-                case when metrics.value_status = 'measured' then 0 else 1 end, metrics.received_at desc,
+                case when metrics.value_status = 'measured' then 0 else 1 end asc, metrics.received_at desc,
                 metrics.receipt_id desc, metrics.pointer desc
         ) as reading_rank
     from {{ ref('stg_instagram__metrics') }} as metrics

@@ -59,7 +59,7 @@ codes as (
         claimed_shortcode,
         row_number() over (
             partition by account_id, claimed_post_id
-            order by precedence, last_told_at desc, source_id
+            order by precedence asc, last_told_at desc, source_id asc
         ) as code_rank
     from claims
     where claimed_shortcode is not null
@@ -75,7 +75,7 @@ moments as (
         adapter = 'instagram_business_suite' as is_minute_only,
         row_number() over (
             partition by account_id, claimed_post_id
-            order by precedence, last_told_at desc, source_id
+            order by precedence asc, last_told_at desc, source_id asc
         ) as moment_rank
     from claims
     where claimed_at is not null

@@ -10,11 +10,11 @@ with metrics as (
 wide as (
 
     select
+        {% for metric in ['reach', 'views', 'impressions', 'total_interactions', 'likes', 'comments', 'saved', 'shares'] %}
+            max(case when metric = '{{ metric }}' then value end) as {{ metric }},
+        {% endfor %}
         account_id,
-        post_id,
-        {%- for metric in ['reach', 'views', 'impressions', 'total_interactions', 'likes', 'comments', 'saved', 'shares'] %}
-        max(case when metric = '{{ metric }}' then value end) as {{ metric }}{% if not loop.last %},{% endif %}
-        {%- endfor %}
+        post_id
     from metrics
     group by account_id, post_id
 

@@ -14,8 +14,8 @@ ranked as (
         row_number() over (
             partition by account_id, post_id, metric
             order by
-                case when value_status = 'measured' then 0 else 1 end, precedence, observed_at desc, received_at desc,
-                receipt_id desc, source_id
+                case when value_status = 'measured' then 0 else 1 end asc, precedence asc, observed_at desc,
+                received_at desc, receipt_id desc, source_id asc
         ) as telling_rank,
         row_number() over (
             partition by account_id, post_id, metric, source_id

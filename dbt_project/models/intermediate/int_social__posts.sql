@@ -23,17 +23,18 @@ listed as (
 
     select
         *,
+        {% for field in fields %}
+            row_number() over (
+                partition by account_id, matched_post_id
+                order by
+                    case when {{ field }} is null then 1 else 0 end asc, precedence asc, received_at desc, receipt_id desc,
+                    pointer desc
+            ) as {{ field }}_rank,
+        {% endfor %}
         row_number() over (
             partition by account_id, matched_post_id
-            order by precedence, received_at desc, receipt_id desc, pointer desc
+            order by precedence asc, received_at desc, receipt_id desc, pointer desc
         ) as telling_rank
-        {%- for field in fields %},
-        row_number() over (
-            partition by account_id, matched_post_id
-            order by
-                case when {{ field }} is null then 1 else 0 end, precedence, received_at desc, receipt_id desc, pointer desc
-        ) as {{ field }}_rank
-        {%- endfor %}
     from tellings
     where told_presence <> 'gone'
 
@@ -44,9 +45,9 @@ merged as (
     select
         account_id,
         matched_post_id as post_id,
-        {%- for field in fields %}
-        max(case when {{ field }}_rank = 1 then {{ field }} end) as {{ field }},
-        {%- endfor %}
+        {% for field in fields %}
+            max(case when {{ field }}_rank = 1 then {{ field }} end) as {{ field }},
+        {% endfor %}
         max(case when telling_rank = 1 then source_id end) as source_id,
         max(case when telling_rank = 1 then receipt_id end) as receipt_id,
         max(case when telling_rank = 1 then blob_sha256 end) as blob_sha256,
