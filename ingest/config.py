@@ -293,6 +293,11 @@ class PostDecision(_Model):
     reason: str
     decided_by: str
 
+    @model_validator(mode="after")
+    def _shares_once(self) -> PostDecision:
+        _unique(f"the decision on {self.post}: branch", self.branch_ids)
+        return self
+
 
 class EventRule(_Model):
     """Which event records count, decided by a reviewed pattern on the title. The first rule that matches wins.
