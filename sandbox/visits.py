@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -94,16 +94,18 @@ def open_quarters(configuration: Configuration, branch_id: str, days: list[date]
         if not branch.valid_from <= day < (branch.valid_to or date.max):
             continue
         exception = next((e for e in reversed(exceptions) if e.first_on <= day <= e.last_on), None)
+        of_weekday = [
+            (h.opens, h.closes)
+            for h in regular
+            if day.isoweekday() in h.weekdays and h.valid_from <= day < (h.valid_to or date.max)
+        ]
+        stretches: list[tuple[time | None, time | None]] = []
         if exception is not None:
-            stretches = [(exception.opens, exception.closes)] if exception.kind != "closed" else []
-        elif day in holidays:
-            stretches = []
-        else:
-            stretches = [
-                (h.opens, h.closes)
-                for h in regular
-                if day.isoweekday() in h.weekdays and h.valid_from <= day < (h.valid_to or date.max)
-            ]
+            # reduced hours shorten a day that has hours; they open none
+            if exception.kind == "open" or (exception.kind == "reduced" and of_weekday):
+                stretches = [(exception.opens, exception.closes)]
+        elif day not in holidays:
+            stretches = [*of_weekday]
         for opens, closes in stretches:
             if opens is None or closes is None:
                 continue  # the model lets only `closed` leave them out

@@ -1,7 +1,8 @@
 -- What is known of every hour in which a line was expected to count. The states, the first that fits wins:
 --   left_out          told, and a person decided that it does not hold
 --   dead              zeros in a row, in a time when so many people would have come that chance can't make them
---   spike             more people than the line, its hour and the other doors of that hour make plausible
+--   spike             more people than the line, its hour, the other doors of that hour and its own other hours of that
+--                     day make plausible
 --   observed_zero, observed   told whole
 --   partial           told for a part of its open minutes
 --   vendor_imputed    the vendor filled it in
@@ -99,6 +100,7 @@ numbered as (
         line_id,
         segment_number,
         hour_start_at,
+        local_date,
         clock_slot,
         week_number,
         expected_minutes,
@@ -186,6 +188,19 @@ clock_hours as (
 
 ),
 
+-- A crowd comes in one hour and leaves in another, so a busy day shows in more than one of its hours.
+line_days as (
+
+    select
+        line_id,
+        local_date,
+        sum(told_visits) as visits,
+        sum(expected_visits) as expected_visits
+    from judged
+    group by line_id, local_date
+
+),
+
 -- Others have to make enough people to speak: below thirty expected ones, their word is chance.
 weighed as (
 
@@ -214,8 +229,17 @@ weighed as (
                         (clock_hours.visits - judged.told_visits) / (clock_hours.expected_visits - judged.expected_visits)
                     )
             else 1.0
-        end as others_hour_share
+        end as others_hour_share,
+        -- five people more on both sides: a quiet day's other hours say little
+        greatest(
+            1.0,
+            (line_days.visits - judged.told_visits + 5) / (line_days.expected_visits - judged.expected_visits + 5)
+        ) as own_day_share
     from judged
+    inner join line_days
+        on
+            judged.line_id = line_days.line_id
+            and judged.local_date = line_days.local_date
     left join line_weeks
         on
             judged.line_id = line_weeks.line_id
@@ -250,7 +274,8 @@ verdicts as (
         weighed.is_zero
         and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }} as is_dead,
         weighed.told_visits
-        > {{ var('spike_floor') }} + {{ var('spike_factor') }} * weighed.others_hour_share * weighed.expected_visits
+        > {{ var('spike_floor') }}
+        + {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_day_share) * weighed.expected_visits
             as is_spike,
         weighed.expected_visits
     from weighed
