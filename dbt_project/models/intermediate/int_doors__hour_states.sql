@@ -328,10 +328,12 @@ final as (
         clock_slot,
         week_number,
         expected_minutes,
-        -- an hour in which a register began again was seen in part: nobody knows which
+        -- An hour in which a register began again was seen from an unknown moment on: the fewer it tells of those who were
+        -- expected, the later. (r + 1) / (m + 2) is what r people of m say of a moment that may be any.
         case
             when value_state in ('observed', 'observed_zero') then expected_minutes
-            when value_state = 'partial' and is_lower_bound then 0.5 * told_minutes
+            when value_state = 'partial' and is_lower_bound
+                then told_minutes * least(1, (told_visits + 1) / (coalesce(expected_visits, 0) + 2))
             when value_state = 'partial' then told_minutes
             else 0
         end as observed_minutes,
