@@ -1,8 +1,8 @@
 -- What is known of every hour in which a line was expected to count. The states, the first that fits wins:
 --   left_out          told, and a person decided that it does not hold
 --   dead              zeros in a row, in a time when so many people would have come that chance can't make them
---   spike             more people than the line, its hour, the other doors of that hour and its own other hours of that
---                     day make plausible
+--   spike             more people than the line, its hour, the other doors of that hour and its own hours around
+--                     it make plausible
 --   observed_zero, observed   told whole
 --   partial           told for a part of its open minutes
 --   vendor_imputed    the vendor filled it in
@@ -100,7 +100,6 @@ numbered as (
         line_id,
         segment_number,
         hour_start_at,
-        local_date,
         clock_slot,
         week_number,
         expected_minutes,
@@ -188,16 +187,16 @@ clock_hours as (
 
 ),
 
--- A crowd comes in one hour and leaves in another, so a busy day shows in more than one of its hours.
-line_days as (
+-- A crowd comes in one hour and leaves in another, and it gathers: it shows in more than one hour.
+neighbours as (
 
     select
         line_id,
-        local_date,
-        sum(told_visits) as visits,
-        sum(expected_visits) as expected_visits
+        hour_start_at,
+        sum(told_visits) over near_hours - told_visits as visits,
+        sum(expected_visits) over near_hours - expected_visits as expected_visits
     from judged
-    group by line_id, local_date
+    window near_hours as (partition by line_id order by hour_start_at rows between 3 preceding and 3 following)
 
 ),
 
@@ -230,16 +229,13 @@ weighed as (
                     )
             else 1.0
         end as others_hour_share,
-        -- five people more on both sides: a quiet day's other hours say little
-        greatest(
-            1.0,
-            (line_days.visits - judged.told_visits + 5) / (line_days.expected_visits - judged.expected_visits + 5)
-        ) as own_day_share
+        -- five people more on both sides: few people say little
+        greatest(1.0, (neighbours.visits + 5) / (neighbours.expected_visits + 5)) as own_hours_share
     from judged
-    inner join line_days
+    inner join neighbours
         on
-            judged.line_id = line_days.line_id
-            and judged.local_date = line_days.local_date
+            judged.line_id = neighbours.line_id
+            and judged.hour_start_at = neighbours.hour_start_at
     left join line_weeks
         on
             judged.line_id = line_weeks.line_id
@@ -275,8 +271,8 @@ verdicts as (
         and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }} as is_dead,
         weighed.told_visits
         > {{ var('spike_floor') }}
-        + {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_day_share) * weighed.expected_visits
-            as is_spike,
+        + {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_hours_share)
+        * weighed.expected_visits as is_spike,
         weighed.expected_visits
     from weighed
     left join zero_runs
