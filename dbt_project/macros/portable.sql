@@ -90,3 +90,9 @@ end
 
 {#- Number of the week that a day lies in, counted from a Monday: weeks before and after compare by it. -#}
 {% macro week_number(day) %}cast(floor({{ days_between("cast('2001-01-01' as date)", day) }} / 7.0) as int){% endmacro %}
+
+{#- A sum of fractions that is the same to the last bit in whatever order an engine adds: each term is rounded to twelve
+    decimals, and decimals add exactly. Sums of whole numbers and of halves need no such care. -#}
+{% macro exact_sum(expression, over="") -%}
+cast(sum(cast({{ expression }} as decimal(38, 12))){{ " over " ~ over if over }} as double precision)
+{%- endmacro %}

@@ -39,6 +39,12 @@ uncounted as (
 
 ),
 
+one_sided as (
+
+    select * from {{ ref('int_doors__one_sided_hours') }}
+
+),
+
 decisions as (
 
     select * from {{ ref('stg_library__count_decisions') }}
@@ -67,7 +73,9 @@ told as (
     select
         expected.*,
         hours.hour_start_at is not null and coalesce(hours.observed_minutes, 0) > 0 as is_told,
-        {{ visits_by_rule('expected.rule', 'hours.in_count', 'hours.out_count', 'hours.undirected_count') }} as told_visits,
+        {{ visits_by_rule('expected.rule', 'hours.in_count', 'hours.out_count', 'hours.undirected_count') }}
+        + coalesce(one_sided.added_visits, 0) as told_visits,
+        one_sided.line_id is not null as is_one_sided,
         expected.expected_minutes * least(coalesce(hours.observed_minutes, 0), 60) / 60 as told_minutes,
         coalesce(uncounted.is_vendor_imputed, 0) = 1 as is_vendor_imputed,
         coalesce(uncounted.is_lower_bound, 0) = 1 as is_lower_bound,
@@ -81,6 +89,10 @@ told as (
         on
             expected.line_id = hours.line_id
             and expected.hour_start_at = hours.hour_start_at
+    left join one_sided
+        on
+            expected.line_id = one_sided.line_id
+            and expected.hour_start_at = one_sided.hour_start_at
     left join uncounted
         on
             expected.line_id = uncounted.line_id
@@ -130,7 +142,7 @@ slot_rates as (
         line_id,
         segment_number,
         clock_slot,
-        sum(told_visits) / sum(told_minutes) as visits_per_minute
+        {{ exact_sum("told_visits") }} / {{ exact_sum("told_minutes") }} as visits_per_minute
     from runs
     where not is_long_zero
     group by line_id, segment_number, clock_slot
@@ -157,8 +169,8 @@ line_weeks as (
     select
         line_id,
         week_number,
-        sum(told_visits) as visits,
-        sum(expected_visits) as expected_visits
+        {{ exact_sum("told_visits") }} as visits,
+        {{ exact_sum("expected_visits") }} as expected_visits
     from judged
     where not is_long_zero
     group by line_id, week_number
@@ -169,8 +181,8 @@ weeks as (
 
     select
         week_number,
-        sum(visits) as visits,
-        sum(expected_visits) as expected_visits
+        {{ exact_sum("visits") }} as visits,
+        {{ exact_sum("expected_visits") }} as expected_visits
     from line_weeks
     group by week_number
 
@@ -180,8 +192,8 @@ clock_hours as (
 
     select
         hour_start_at,
-        sum(told_visits) as visits,
-        sum(expected_visits) as expected_visits
+        {{ exact_sum("told_visits") }} as visits,
+        {{ exact_sum("expected_visits") }} as expected_visits
     from judged
     group by hour_start_at
 
@@ -193,8 +205,8 @@ neighbours as (
     select
         line_id,
         hour_start_at,
-        sum(told_visits) over near_hours - told_visits as visits,
-        sum(expected_visits) over near_hours - expected_visits as expected_visits
+        {{ exact_sum("told_visits", "near_hours") }} - told_visits as visits,
+        {{ exact_sum("expected_visits", "near_hours") }} - expected_visits as expected_visits
     from judged
     window near_hours as (partition by line_id order by hour_start_at rows between 3 preceding and 3 following)
 
@@ -252,7 +264,7 @@ zero_runs as (
         run_number,
         min(hour_start_at) as run_start_at,
         count(*) as run_hour_count,
-        sum(expected_visits * others_week_share) as run_expected_visits
+        {{ exact_sum("expected_visits * others_week_share") }} as run_expected_visits
     from weighed
     where is_zero
     group by line_id, run_number
@@ -340,6 +352,7 @@ final as (
             when value_state = 'dead' then 'stuck_zero'
             when value_state in ('spike', 'left_out') then value_state
             when value_state = 'partial' and is_lower_bound then 'reset'
+            when is_one_sided then 'one_sided'
             else reason_code
         end as reason_code,
         case when value_state = 'dead' then run_start_at end as dead_since_at,

@@ -13,8 +13,13 @@ hours as (
         line_hours.local_date,
         line_hours.in_count,
         line_hours.out_count,
-        line_hours.undirected_count
+        line_hours.undirected_count,
+        one_sided.added_visits
     from {{ ref('int_doors__line_hours') }} as line_hours
+    left join {{ ref('int_doors__one_sided_hours') }} as one_sided
+        on
+            line_hours.line_id = one_sided.line_id
+            and line_hours.hour_start_at = one_sided.hour_start_at
     left join hour_states
         on
             line_hours.line_id = hour_states.line_id
@@ -31,6 +36,7 @@ counted as (
         sum(in_count) as in_count,
         sum(out_count) as out_count,
         sum(undirected_count) as undirected_count,
+        {{ exact_sum("added_visits") }} as added_visits,
         count(*) as hour_count
     from hours
     group by line_id, local_date
@@ -42,7 +48,7 @@ seen as (
     select
         line_id,
         local_date,
-        sum(observed_minutes) as observed_minutes
+        {{ exact_sum("observed_minutes") }} as observed_minutes
     from hour_states
     group by line_id, local_date
 
@@ -65,6 +71,7 @@ final as (
         cast(counted.in_count as bigint) as in_count,
         cast(counted.out_count as bigint) as out_count,
         cast(counted.undirected_count as bigint) as undirected_count,
+        coalesce(counted.added_visits, 0) as added_visits,
         cast(coalesce(seen.observed_minutes, 0) as double precision) as observed_minutes,
         coalesce(counted.hour_count, 0) as hour_count
     from expected

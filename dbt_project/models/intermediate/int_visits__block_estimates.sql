@@ -116,7 +116,7 @@ block_sizes as (
         block_id,
         count(*) as cell_count,
         count(usual_visits) as usual_cell_count,
-        sum(usual_visits) as usual_visits
+        {{ exact_sum("usual_visits") }} as usual_visits
     from usual
     group by block_id
 
@@ -127,7 +127,7 @@ doors as (
     select
         door_cells.block_id,
         door_cells.other_line_id,
-        sum(door_cells.other_usual_visits) as other_usual_visits
+        {{ exact_sum("door_cells.other_usual_visits") }} as other_usual_visits
     from door_cells
     inner join block_sizes on door_cells.block_id = block_sizes.block_id
     group by door_cells.block_id, door_cells.other_line_id, block_sizes.cell_count
@@ -140,12 +140,12 @@ door_shares as (
     select
         doors.block_id,
         count(*) as other_line_count,
-        block_sizes.usual_visits / sum(doors.other_usual_visits) as share
+        block_sizes.usual_visits / {{ exact_sum("doors.other_usual_visits") }} as share
     from doors
     inner join block_sizes on doors.block_id = block_sizes.block_id
     where block_sizes.usual_cell_count = block_sizes.cell_count
     group by doors.block_id, block_sizes.usual_visits
-    having sum(doors.other_usual_visits) >= 1
+    having {{ exact_sum("doors.other_usual_visits") }} >= 1
 
 ),
 
@@ -154,7 +154,7 @@ door_sums as (
     select
         door_cells.block_id,
         door_cells.cell_start_at,
-        sum(door_cells.other_visits) as other_visits
+        {{ exact_sum("door_cells.other_visits") }} as other_visits
     from door_cells
     inner join doors
         on

@@ -73,7 +73,9 @@ near as (
                 case
                     when cells.position_number > block_slots.last_position then cells.position_number
                     else -cells.position_number
-                end
+                end,
+                -- the hour that comes twice in autumn
+                cells.cell_start_at
         ) as nearness
     from block_slots
     inner join cells
@@ -96,8 +98,8 @@ final as (
         line_id = block_line_id as is_own,
         clock_slot,
         count(*) as comparable_count,
-        sum(visits) as comparable_visits,
-        sum(expected_minutes) as comparable_minutes
+        {{ exact_sum("visits") }} as comparable_visits,
+        {{ exact_sum("expected_minutes") }} as comparable_minutes
     from near
     where nearness <= kept
     group by block_id, line_id, block_line_id, clock_slot

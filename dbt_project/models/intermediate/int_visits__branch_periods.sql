@@ -24,7 +24,7 @@ expected_line_days as (
         branch_id,
         local_date,
         count(*) as line_count,
-        sum(expected_minutes) as expected_minutes
+        {{ exact_sum("expected_minutes") }} as expected_minutes
     from {{ ref('int_doors__expected_line_days') }}
     group by branch_id, local_date
 
@@ -39,11 +39,11 @@ expected as (
         day_periods.period_start,
         day_periods.period_end,
         day_periods.is_whole,
-        sum(open_days.open_minutes) as open_minutes,
+        {{ exact_sum("open_days.open_minutes") }} as open_minutes,
         count(*) as day_count,
         count(open_days.open_minutes) as hours_known_day_count,
         -- where nothing is described that counts, the branch's open time was expected all the same
-        sum(coalesce(expected_line_days.expected_minutes, open_days.open_minutes, open_days.day_minutes))
+        {{ exact_sum("coalesce(expected_line_days.expected_minutes, open_days.open_minutes, open_days.day_minutes)") }}
             as expected_minutes,
         -- open, and nobody described what counts there
         sum(case when expected_line_days.line_count is null and coalesce(open_days.open_minutes, 1) > 0 then 1 else 0 end)
@@ -95,8 +95,8 @@ observed as (
         branch_id,
         period_kind,
         period_start,
-        sum(visits) as visits,
-        sum(observed_minutes) as observed_minutes
+        {{ exact_sum("visits") }} as visits,
+        {{ exact_sum("observed_minutes") }} as observed_minutes
     from spans
     group by area_id, branch_id, period_kind, period_start
 
@@ -116,7 +116,7 @@ waiting as (
         hour_states.branch_id,
         day_periods.period_kind,
         day_periods.period_start,
-        sum(hour_states.expected_minutes) as waiting_minutes
+        {{ exact_sum("hour_states.expected_minutes") }} as waiting_minutes
     from {{ ref('int_doors__hour_states') }} as hour_states
     inner join branch_days
         on

@@ -21,12 +21,12 @@ line_positions as (
         segment_number,
         grain,
         position_number,
-        sum(case when is_comparable then visits end) as visits,
-        sum(case when is_comparable then expected_minutes end) as minutes
+        {{ exact_sum("case when is_comparable then visits end") }} as visits,
+        {{ exact_sum("case when is_comparable then expected_minutes end") }} as minutes
     from cells
     group by line_id, branch_id, segment_number, grain, position_number
     having
-        sum(case when is_comparable then expected_minutes else 0 end) >= 0.8 * sum(expected_minutes)
+        {{ exact_sum("case when is_comparable then expected_minutes else 0 end") }} >= 0.8 * {{ exact_sum("expected_minutes") }}
 
 ),
 
@@ -64,7 +64,7 @@ around as (
         blocks.block_id,
         others.line_id,
         others.segment_number,
-        sum(others.visits) / sum(others.minutes) as visits_per_minute
+        {{ exact_sum("others.visits") }} / {{ exact_sum("others.minutes") }} as visits_per_minute
     from blocks
     inner join line_positions as others
         on
@@ -83,7 +83,7 @@ final as (
         block_positions.block_id,
         block_positions.position_number,
         count(*) as other_line_count,
-        sum(others.visits) / sum(around.visits_per_minute * others.minutes) as ratio
+        {{ exact_sum("others.visits") }} / {{ exact_sum("around.visits_per_minute * others.minutes") }} as ratio
     from block_positions
     inner join line_positions as others
         on
@@ -97,7 +97,7 @@ final as (
             and others.segment_number = around.segment_number
     group by block_positions.block_id, block_positions.position_number
     -- fewer people than this make a ratio of chance
-    having sum(around.visits_per_minute * others.minutes) >= 50
+    having {{ exact_sum("around.visits_per_minute * others.minutes") }} >= 50
 
 )
 

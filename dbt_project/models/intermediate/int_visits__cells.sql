@@ -127,8 +127,8 @@ coarse_cells as (
         segment_number,
         grain,
         case when grain = 'day' then local_date else {{ period_start('month', 'local_date') }} end as span_start_on,
-        sum(expected_minutes) as expected_minutes,
-        sum(case when is_told or is_young then 0 else expected_minutes end) as missing_minutes,
+        {{ exact_sum("expected_minutes") }} as expected_minutes,
+        {{ exact_sum("case when is_told or is_young then 0 else expected_minutes end") }} as missing_minutes,
         min(case when is_ordinary or grain = 'month' then 1 else 0 end) as is_ordinary
     from coarse_days
     group by

@@ -17,8 +17,8 @@ blocks as (
         tile_number,
         method,
         method_order,
-        sum(estimated_visits) as estimated_visits,
-        sum(true_visits - estimated_visits) as error
+        {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("true_visits - estimated_visits") }} as error
     from estimates
     group by line_id, branch_id, grain, length_class, tile_number, method, method_order
 
@@ -82,7 +82,7 @@ final as (
     select
         is_same_branch,
         count(*) as pair_count,
-        least(1, greatest(0, avg(product))) as correlation
+        least(1, greatest(0, {{ exact_sum("product") }} / count(*))) as correlation
     from pairs
     group by is_same_branch
 

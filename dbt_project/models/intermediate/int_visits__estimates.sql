@@ -29,7 +29,7 @@ blocks as (
         estimates.method,
         estimates.method_order,
         sizes.cell_count,
-        sum(estimates.estimated_visits) as estimated_visits
+        {{ exact_sum("estimates.estimated_visits") }} as estimated_visits
     from estimates
     inner join sizes on estimates.block_id = sizes.block_id
     group by

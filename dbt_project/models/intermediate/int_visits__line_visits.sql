@@ -34,6 +34,7 @@ told as (
         in_count,
         out_count,
         undirected_count,
+        added_visits,
         expected_minutes,
         observed_minutes,
         hour_count > 0 as is_told
@@ -50,6 +51,7 @@ told as (
         in_count,
         out_count,
         undirected_count,
+        0 as added_visits,
         expected_minutes,
         observed_minutes,
         true as is_told
@@ -64,7 +66,7 @@ final as (
         branch_id,
         span_start_on,
         span_end_on,
-        {{ visits_by_rule('rule', 'in_count', 'out_count', 'undirected_count') }} as visits,
+        {{ visits_by_rule('rule', 'in_count', 'out_count', 'undirected_count') }} + coalesce(added_visits, 0) as visits,
         in_count,
         out_count,
         undirected_count,

@@ -31,8 +31,8 @@ blocks as (
         estimates.method,
         estimates.method_order,
         sizes.cell_count,
-        sum(estimates.estimated_visits) as estimated_visits,
-        sum(estimates.true_visits) as true_visits
+        {{ exact_sum("estimates.estimated_visits") }} as estimated_visits,
+        {{ exact_sum("estimates.true_visits") }} as true_visits
     from estimates
     inner join sizes on estimates.block_id = sizes.block_id
     group by
@@ -52,11 +52,11 @@ line_sums as (
         method_order,
         count(*) as block_count,
         avg(cell_count) as cell_count,
-        sum(estimated_visits) as estimated_visits,
-        sum(true_visits - estimated_visits) as error,
-        sum(estimated_visits * estimated_visits) as estimated_square,
-        sum((true_visits - estimated_visits) * (true_visits - estimated_visits)) as error_square,
-        sum((true_visits - estimated_visits) * estimated_visits) as error_product
+        {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("true_visits - estimated_visits") }} as error,
+        {{ exact_sum("estimated_visits * estimated_visits") }} as estimated_square,
+        {{ exact_sum("(true_visits - estimated_visits) * (true_visits - estimated_visits)") }} as error_square,
+        {{ exact_sum("(true_visits - estimated_visits) * estimated_visits") }} as error_product
     from blocks
     group by line_id, grain, length_class, method, method_order
 
@@ -88,10 +88,10 @@ pooled_sums as (
         method_order,
         count(*) as block_count,
         avg(cell_count) as cell_count,
-        sum(error_share) / sum(estimated_share) as bias,
-        sum(estimated_share * estimated_share) as estimated_square,
-        sum(error_share * error_share) as error_square,
-        sum(error_share * estimated_share) as error_product
+        {{ exact_sum("error_share") }} / {{ exact_sum("estimated_share") }} as bias,
+        {{ exact_sum("estimated_share * estimated_share") }} as estimated_square,
+        {{ exact_sum("error_share * error_share") }} as error_square,
+        {{ exact_sum("error_share * estimated_share") }} as error_product
     from shares
     group by grain, length_class, method, method_order
 

@@ -43,7 +43,7 @@ branch_pairs as (
         branch_id,
         period_kind,
         period_start,
-        sum(covariance) as covariance
+        {{ exact_sum("covariance") }} as covariance
     from pairs
     where branch_id is not null
     group by area_id, branch_id, period_kind, period_start
@@ -56,7 +56,7 @@ area_pairs as (
         area_id,
         period_kind,
         period_start,
-        sum(covariance) as covariance
+        {{ exact_sum("covariance") }} as covariance
     from pairs
     group by area_id, period_kind, period_start
 
@@ -71,10 +71,10 @@ line_sums as (
         period_start,
         line_id,
         count(*) as block_count,
-        sum(estimated_minutes) as estimated_minutes,
-        sum(estimated_visits) as estimated_visits,
-        sum(spread_visits * spread_visits) as variance,
-        sum(bias_visits) as bias_visits
+        {{ exact_sum("estimated_minutes") }} as estimated_minutes,
+        {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("spread_visits * spread_visits") }} as variance,
+        {{ exact_sum("bias_visits") }} as bias_visits
     from parts
     group by area_id, branch_id, period_kind, period_start, line_id
 
@@ -88,9 +88,9 @@ branch_sums as (
         period_kind,
         period_start,
         sum(block_count) as block_count,
-        sum(estimated_minutes) as estimated_minutes,
-        sum(estimated_visits) as estimated_visits,
-        sum(variance + bias_visits * bias_visits) as variance
+        {{ exact_sum("estimated_minutes") }} as estimated_minutes,
+        {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("variance + bias_visits * bias_visits") }} as variance
     from line_sums
     group by area_id, branch_id, period_kind, period_start
 
@@ -103,9 +103,9 @@ area_sums as (
         period_kind,
         period_start,
         sum(block_count) as block_count,
-        sum(estimated_minutes) as estimated_minutes,
-        sum(estimated_visits) as estimated_visits,
-        sum(variance) as variance
+        {{ exact_sum("estimated_minutes") }} as estimated_minutes,
+        {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("variance") }} as variance
     from branch_sums
     group by area_id, period_kind, period_start
 
