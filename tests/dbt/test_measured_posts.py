@@ -30,17 +30,24 @@ MEASURED = (
 )
 
 
-def ways(account_id: str, bodies: Sequence[bytes]) -> list[Way]:
+def ways(
+    account_id: str,
+    bodies: Sequence[bytes],
+    adapter_name: str = "instagram_connector_tables",
+    source_id: str = "instagram_tables",
+    first_receipt_id: int = 1,
+) -> list[Way]:
+    """Files as they are read by an adapter, dropped in March 2023."""
     source = Source(
-        source_id="instagram_tables",
+        source_id=source_id,
         family="instagram",
-        adapter="instagram_connector_tables",
-        description="Tables of a connector.",
+        adapter=adapter_name,
+        description="Tables of a connector, or an export.",
         options={"account_id": account_id},
     )
     adapter, options = adapter_for(source)
     found = []
-    for number, body in enumerate(bodies, 1):
+    for number, body in enumerate(bodies, first_receipt_id):
         receipt = Receipt(
             receipt_id=number,
             source_id=source.source_id,

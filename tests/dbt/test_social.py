@@ -15,7 +15,10 @@ import duckdb
 import pytest
 from test_measured_posts import ways
 
+from ingest.adapters import adapters
 from ingest.config import load
+from ingest.instagram import business_suite, download_information, graph_reference, webhook
+from ingest.instagram.connector_tables import _BY_KIND
 from ingest.lake import Lake
 from ingest.library_tables import write_library_tables
 
@@ -206,3 +209,65 @@ def test_real_tables_of_a_hundred_rows_are_three_posts_with_their_nulls(
     assert nulls is not None
     assert raw_nulls is not None
     assert nulls == (raw_nulls[0], 0, 0)
+
+
+def test_every_source_has_its_rank_among_those_that_tell_of_a_post(project: Path) -> None:
+    """A new adapter would rank behind all others without a word, and a renamed one would fall behind exports."""
+    ranked = re.findall(
+        r"when '(\w+)' then \d", (project / "dbt_project/macros/social.sql").read_text(encoding="utf-8")
+    )
+    assert sorted(ranked) == sorted(name for name, adapter in adapters().items() if adapter.family == "instagram")
+    assert ranked[:2] == ["instagram_graph", "instagram_webhook"]
+
+
+def test_every_metric_that_is_read_is_described(home: Path) -> None:
+    """A metric without a description may be added by anybody: nothing says that it must not be."""
+    with duckdb.connect(str(home / "warehouse" / "build.duckdb"), read_only=True) as con:
+        described = {name for (name,) in con.execute("select metric from core.dim_metric").fetchall()}
+    read = {c.metric for c in graph_reference.CAPABILITIES} | set(business_suite.METRICS)
+    read |= set(download_information.METRICS)
+    read |= {entry["metric"] for entry in webhook._NAMES}
+    read |= {metric for columns in _BY_KIND.values() for metric, _ in columns.values()}
+    assert read - described == set()
+
+
+def test_an_export_and_a_connectors_tables_make_one_post_with_both_claims(project: Path, tmp_path: Path) -> None:
+    """Read by the real adapters: the names by which the warehouse ranks sources are theirs."""
+    account_id = "17841400000000001"
+    tables = [
+        (
+            "id,created_time,user_id,_fivetran_synced,media_type,carousel_album_id\n"
+            f"17900000000000001,2023-01-01T12:00:07,{account_id},2023-03-20T00:00:00,IMAGE,\n"
+        ).encode(),
+        b"id,like_count,comment_count,_fivetran_synced\n17900000000000001,3,0,2023-03-20T00:00:00\n",
+    ]
+    export = (
+        "Post ID,Account ID,Description,Publish time,Permalink,Post type,Date,Likes,Comments,Reach\n"
+        f"17900000000000001,{account_id},Tekst #moa,01/01/2023 04:00,"
+        "https://www.instagram.com/p/CODE1abcdEf/,IG image,Lifetime,5,,40\n"
+    ).encode()
+    lake = Lake(tmp_path / "lake")
+    lake.prepare()
+    write_library_tables(tmp_path / "lake", load(project / "config"))
+    told = [*ways(account_id, tables), *ways(account_id, [export], "instagram_business_suite", "instagram_export", 9)]
+    assert all(sum(counts.values()) for counts in lake.write_readings(told))
+    (tmp_path / "warehouse").mkdir()
+    result = runner(project, tmp_path)(
+        "run", "--select", "+fct_post", "+fct_post_metric_difference", "+fct_post_metric"
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    with duckdb.connect(str(tmp_path / "warehouse" / "build.duckdb"), read_only=True) as con:
+        posts = con.execute("select post_id, shortcode, hashtags, source_count from core.fct_post").fetchall()
+        metrics = con.execute(
+            "select metric, value, value_status, source_id from core.fct_post_metric order by metric"
+        ).fetchall()
+        differences = con.execute(
+            "select metric, source_id, value, chosen_value, difference from core.fct_post_metric_difference"
+        ).fetchall()
+    assert posts == [("17900000000000001", "CODE1abcdEf", "moa", 2)]
+    assert metrics == [
+        ("comments", 0, "measured_zero", "instagram_tables"),
+        ("likes", 5, "measured", "instagram_export"),
+        ("reach", 40, "measured", "instagram_export"),
+    ]
+    assert differences == [("likes", "instagram_tables", 3, 5, -2)]
