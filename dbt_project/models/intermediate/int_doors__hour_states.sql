@@ -76,6 +76,7 @@ told as (
         {{ visits_by_rule('expected.rule', 'hours.in_count', 'hours.out_count', 'hours.undirected_count') }}
         + coalesce(one_sided.added_visits, 0) as told_visits,
         one_sided.line_id is not null as is_one_sided,
+        hours.both_ways_count,
         expected.expected_minutes * least(coalesce(hours.observed_minutes, 0), 60) / 60 as told_minutes,
         coalesce(uncounted.is_vendor_imputed, 0) = 1 as is_vendor_imputed,
         coalesce(uncounted.is_lower_bound, 0) = 1 as is_lower_bound,
@@ -117,6 +118,7 @@ numbered as (
         expected_minutes,
         told_visits,
         told_minutes,
+        both_ways_count,
         told_visits = 0 as is_zero,
         row_number() over (partition by line_id order by hour_start_at)
         - row_number() over (partition by line_id, told_visits = 0 order by hour_start_at) as run_number
@@ -221,6 +223,7 @@ weighed as (
         judged.is_zero,
         judged.run_number,
         judged.told_visits,
+        judged.both_ways_count,
         judged.expected_visits,
         case
             when weeks.expected_visits - coalesce(line_weeks.expected_visits, 0) >= 30
@@ -281,10 +284,19 @@ verdicts as (
         zero_runs.run_expected_visits,
         weighed.is_zero
         and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }} as is_dead,
-        weighed.told_visits
-        > {{ var('spike_floor') }}
-        + {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_hours_share)
-        * weighed.expected_visits as is_spike,
+        -- People who come in a quarter of an hour are not those who leave in it: so many both ways are no crowd.
+        (
+            weighed.told_visits > {{ var('spike_floor') }}
+            and weighed.told_visits
+            > {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_hours_share)
+            * weighed.expected_visits
+        )
+        or (
+            coalesce(weighed.both_ways_count, 0) > {{ var('spike_floor') }}
+            and weighed.both_ways_count
+            > {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_hours_share)
+            * weighed.expected_visits / 4
+        ) as is_spike,
         weighed.expected_visits
     from weighed
     left join zero_runs

@@ -16,7 +16,8 @@ utc_hours as (
         cast(sum(in_count) as bigint) as in_count,
         cast(sum(out_count) as bigint) as out_count,
         cast(sum(undirected_count) as bigint) as undirected_count,
-        cast(sum(interval_minutes) as double precision) as observed_minutes
+        cast(sum(interval_minutes) as double precision) as observed_minutes,
+        cast(max(case when interval_minutes <= 15 then least(in_count, out_count) end) as bigint) as both_ways_count
     from counted
     group by line_id, branch_id, {{ hour_of('interval_start_at') }}
 
@@ -70,6 +71,7 @@ final as (
         local_hours.out_count,
         local_hours.undirected_count,
         local_hours.observed_minutes,
+        local_hours.both_ways_count,
         cast(coalesce(open_minutes.open_minutes, 0) as double precision) as open_minutes
     from local_hours
     left join open_minutes

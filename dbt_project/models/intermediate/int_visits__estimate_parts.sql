@@ -82,7 +82,7 @@ nearest as (
 
 ),
 
-final as (
+estimated as (
 
     select
         area_id,
@@ -109,6 +109,30 @@ final as (
         estimated_visits * greatest(abs(block_bias), abs(part_bias)) as bias_visits
     from nearest
     where nearness = 1
+
+),
+
+final as (
+
+    select * from estimated
+    union all
+    select
+        area_id,
+        branch_id,
+        period_kind,
+        period_start,
+        period_end,
+        block_id,
+        line_id,
+        method,
+        first_cell_at,
+        last_cell_at,
+        cell_count,
+        estimated_minutes,
+        estimated_visits,
+        spread_visits,
+        bias_visits
+    from {{ ref('int_visits__span_parts') }}
 
 )
 
