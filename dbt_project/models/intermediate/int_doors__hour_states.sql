@@ -25,6 +25,21 @@ hours as (
 
 ),
 
+-- People who were told while it was closed.
+closed_days as (
+
+    select
+        hours.line_id,
+        hours.local_date,
+        {{ exact_sum(visits_by_rule('lines.rule', 'hours.in_count', 'hours.out_count', 'hours.undirected_count')) }}
+            as closed_visits
+    from hours
+    inner join {{ ref('stg_library__lines') }} as lines on hours.line_id = lines.line_id
+    where hours.open_minutes = 0
+    group by hours.line_id, hours.local_date
+
+),
+
 uncounted as (
 
     select
@@ -113,6 +128,7 @@ numbered as (
         line_id,
         segment_number,
         hour_start_at,
+        local_date,
         clock_slot,
         week_number,
         expected_minutes,
@@ -220,6 +236,7 @@ weighed as (
     select
         judged.line_id,
         judged.hour_start_at,
+        judged.local_date,
         judged.is_zero,
         judged.run_number,
         judged.told_visits,
@@ -274,6 +291,33 @@ zero_runs as (
 
 ),
 
+-- A counter whose clock is off tells the people of its open hours while it is closed: they are not missing.
+run_days as (
+
+    select distinct
+        line_id,
+        run_number,
+        local_date
+    from weighed
+    where is_zero
+
+),
+
+run_closed_visits as (
+
+    select
+        run_days.line_id,
+        run_days.run_number,
+        {{ exact_sum("closed_days.closed_visits") }} as closed_visits
+    from run_days
+    inner join closed_days
+        on
+            run_days.line_id = closed_days.line_id
+            and run_days.local_date = closed_days.local_date
+    group by run_days.line_id, run_days.run_number
+
+),
+
 verdicts as (
 
     select
@@ -283,7 +327,8 @@ verdicts as (
         zero_runs.run_hour_count,
         zero_runs.run_expected_visits,
         weighed.is_zero
-        and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }} as is_dead,
+        and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }}
+        and coalesce(run_closed_visits.closed_visits, 0) < 0.5 * zero_runs.run_expected_visits as is_dead,
         -- People who come in a quarter of an hour are not those who leave in it: so many both ways are no crowd.
         (
             weighed.told_visits > {{ var('spike_floor') }}
@@ -304,6 +349,10 @@ verdicts as (
             weighed.line_id = zero_runs.line_id
             and weighed.run_number = zero_runs.run_number
             and weighed.is_zero
+    left join run_closed_visits
+        on
+            zero_runs.line_id = run_closed_visits.line_id
+            and zero_runs.run_number = run_closed_visits.run_number
 
 ),
 

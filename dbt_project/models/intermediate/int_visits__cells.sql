@@ -15,15 +15,20 @@ spans as (
 
 spanned_days as (
 
-    select distinct
+    select
         line_days.line_id,
-        line_days.local_date
+        line_days.local_date,
+        -- of a span that was told in part (a register that was not read all day), nobody knows which of it is missing
+        max(case
+            when spans.expected_minutes > 0 then greatest(0, 1 - spans.observed_minutes / spans.expected_minutes) else 0
+        end) as missing_share
     from {{ ref('int_doors__line_days') }} as line_days
     inner join spans
         on
             line_days.line_id = spans.line_id
             and line_days.local_date >= spans.span_start_on
             and line_days.local_date < spans.span_end_on
+    group by line_days.line_id, line_days.local_date
 
 ),
 
@@ -41,7 +46,7 @@ hour_cells as (
         hour_states.week_number as position_number,
         hour_states.expected_minutes,
         case
-            when spanned_days.line_id is not null then 0
+            when spanned_days.line_id is not null then hour_states.expected_minutes * spanned_days.missing_share
             when hour_states.value_state = 'not_yet_received' then 0
             else hour_states.expected_minutes - hour_states.observed_minutes
         end as missing_minutes,
