@@ -1,5 +1,5 @@
--- New partners, counted as organisations: first act inside the period and not on the frozen baseline list. Without a list, or before it was
--- frozen, nothing can be called new: that is unverifiable, not zero.
+-- New partners, counted as organisations: first act inside the period and not on the frozen baseline list. Without a list,
+-- or before it was frozen, nothing can be called new: that is unverifiable, not zero.
 with areas_periods as (
 
     select
