@@ -25,7 +25,7 @@ hours as (
 
 ),
 
--- People who were told while it was closed.
+-- People who were told while it was closed. Where no hours are described every hour is expected, so there are none.
 closed_days as (
 
     select
@@ -35,7 +35,11 @@ closed_days as (
             as closed_visits
     from hours
     inner join {{ ref('stg_library__lines') }} as lines on hours.line_id = lines.line_id
-    where hours.open_minutes = 0
+    left join expected
+        on
+            hours.line_id = expected.line_id
+            and hours.hour_start_at = expected.hour_start_at
+    where expected.line_id is null
     group by hours.line_id, hours.local_date
 
 ),
