@@ -13,15 +13,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 from zoneinfo import ZoneInfo
+
+from sandbox.loopback import LoopbackServer, Response, json_response, text_response
 
 REALM = "AXIS_00408CAC512B"
 NONCE = "5f2c8c0d1a"
@@ -43,7 +42,7 @@ def crossings(minute: datetime) -> tuple[int, int]:
     return max(0, drawn[0] % 6 - 3), max(0, drawn[1] % 6 - 3)
 
 
-class Devices:
+class Devices(LoopbackServer):
     """The server, running while it is entered as a context.
 
     Args:
@@ -71,6 +70,7 @@ class Devices:
         held_days: int = 10,
         people: Crossings = crossings,
     ) -> None:
+        super().__init__()
         self.now = now
         self.zone = ZoneInfo(zone)
         self.missing_days: set[date] = set()
@@ -80,50 +80,35 @@ class Devices:
         self._stamp = stamp
         self._held_days = held_days
         self._people = people
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="devices", daemon=True)
 
-    @property
-    def url(self) -> str:
-        """The address of all four."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Devices:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, target: str, authorization: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a GET of a path with query."""
+    def answer(self, method: str, target: str, headers: Mapping[str, str], form: str) -> Response:
+        """What one request is answered."""
+        authorization = headers.get("authorization", "")
         self.asked.append(target)
+        if method != "GET":
+            return text_response("Not allowed.", 405)
         parts = urlsplit(target)
         for piece, status in self.broken.items():
             if piece in target:
-                return status, {}, b"{}"
+                return json_response({}, status)
         if parts.path in ("/local/tvpc/.api", "/local/people-counter/.api", "/a3dpc/api/export/json"):
             if not self._is_viewer(target, authorization):
                 challenge = f'Digest realm="{REALM}", nonce="{NONCE}", algorithm=MD5, qop="auth"'
-                return 401, {"WWW-Authenticate": challenge}, b"Unauthorized"
+                return Response(401, {"WWW-Authenticate": challenge}, b"Unauthorized")
             if parts.path.startswith("/a3dpc"):
-                return _json(self._axis_3d(parse_qs(parts.query)))
+                return json_response(self._axis_3d(parse_qs(parts.query)))
             return self._people_counter(parts.query)
         if parts.path == "/api/v5/singlesensor/data/history/logics":
             basic = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
             if authorization != f"Basic {basic}":
-                return 401, {"WWW-Authenticate": 'Basic realm="xovis"'}, b'{"code":11003,"info":"Unauthorized"}'
-            return _json(self._history(parse_qs(parts.query)))
+                challenge = 'Basic realm="xovis"'
+                return json_response({"code": 11003, "info": "Unauthorized"}, 401, {"WWW-Authenticate": challenge})
+            return json_response(self._history(parse_qs(parts.query)))
         if parts.path == f"/api/v3/as/applications/{APPLICATION}/packages/storage/uplink_message":
             if authorization != f"Bearer {self._key}":
-                return 401, {}, b'{"code":16,"message":"error:pkg/auth:invalid"}'
-            return 200, {"Content-Type": "text/event-stream"}, self._storage(parse_qs(parts.query))
-        return 404, {}, b"Not here."
+                return json_response({"code": 16, "message": "error:pkg/auth:invalid"}, 401)
+            return Response(200, {"Content-Type": "text/event-stream"}, self._storage(parse_qs(parts.query)))
+        return text_response("Not here.", 404)
 
     def total(self, start: datetime, end: datetime) -> tuple[int, int]:
         """The truth between two aware moments, as far as it has happened."""
@@ -151,15 +136,15 @@ class Devices:
         held = [today - timedelta(days=n) for n in reversed(range(self._held_days))]
         return [day for day in held if day not in self.missing_days]
 
-    def _people_counter(self, query: str) -> tuple[int, dict[str, str], bytes]:
+    def _people_counter(self, query: str) -> Response:
         clock = self.now.astimezone(self.zone).strftime("%Y%m%d%H%M%S")
         if query == "list-cnt.json":
-            return _json({"timestamp": clock, "days": [f"{day:%Y%m%d}" for day in self._days()]})
+            return json_response({"timestamp": clock, "days": [f"{day:%Y%m%d}" for day in self._days()]})
         if query == "live-sum.json":
             start, end = self._day(self.now.astimezone(self.zone).date())
             inward, outward = self.total(start, end)
             told = {"serial": SERIAL, "name": "Main door", "timestamp": clock, "in": inward, "out": outward}
-            return _json(told)
+            return json_response(told)
         asked = parse_qs(query.removeprefix("export-json&"))
         minutes = _BINS[asked["res"][0]]
         day = datetime.strptime(asked["date"][0], "%Y%m%d").date()  # noqa: DTZ007 - a date
@@ -167,7 +152,9 @@ class Devices:
         # By hand: in autumn a key stands twice, which no dict can say.
         written = ",".join(f'"{key}": [{inward}, {outward}]' for key, inward, outward in bins)
         counter = json.dumps({"name": "Main door", "serial": SERIAL, "delta": minutes * 60})
-        return 200, {"Content-Type": "application/json"}, f'{{"counter": {counter}, "data": {{{written}}}}}'.encode()
+        return Response(
+            200, {"Content-Type": "application/json"}, f'{{"counter": {counter}, "data": {{{written}}}}}'.encode()
+        )
 
     def _bins(self, day: date, minutes: int) -> Iterator[tuple[str, int, int]]:
         first, last = self._day(day)
@@ -233,36 +220,11 @@ class Devices:
             stamp = f"{at:%Y-%m-%dT%H:%M:%S}.600123456Z"
             yield at, {"end_device_ids": ids, "received_at": stamp, "uplink_message": uplink}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        devices = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
-
-            def do_GET(self) -> None:
-                status, headers, body = devices.answer(self.path, self.headers.get("Authorization", ""))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: a request's headers hold secrets."""
-
-        return Handler
-
 
 def _steps(start: datetime, end: datetime, length: timedelta) -> Iterator[datetime]:
     while start < end:
         yield start
         start += length
-
-
-def _json(told: Any) -> tuple[int, dict[str, str], bytes]:
-    return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
 
 
 def _md5(text: str) -> str:

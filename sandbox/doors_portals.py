@@ -16,13 +16,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 from zoneinfo import ZoneInfo
 
-from sandbox.graph_api import Response
+from sandbox.loopback import LoopbackServer, Response, first_values, json_response, text_response
 
 MAKES = ("kundetelling", "vemcount", "shoppertrak", "vea", "trafsys")
 QUARTER = timedelta(minutes=15)
@@ -64,7 +62,7 @@ class Manners:
     trafsys_files_by_end: bool = False
 
 
-class DoorPortals:
+class DoorPortals(LoopbackServer):
     """The five portals over one library's lines, running while it is entered as a context.
 
     Args:
@@ -78,6 +76,7 @@ class DoorPortals:
     def __init__(
         self, lines: tuple[Line, ...], crossings: Crossings, zone: ZoneInfo, *, now: datetime, user: str, password: str
     ) -> None:
+        super().__init__()
         self.lines = lines
         self.crossings = crossings
         self.zone = zone
@@ -88,51 +87,31 @@ class DoorPortals:
         self._user, self._password = user, password
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The server's address; a portal's is `<url>/<make>`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> DoorPortals:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def end_token(self, make: str) -> None:
         """What happens when another program asks for a token with the same client."""
         with self._lock:
             self._tokens[make] = "taken over"
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Response:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], form: str) -> Response:
         """What one request is answered."""
         parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        query = first_values(parts.query)
         make, _, path = parts.path.lstrip("/").partition("/")
-        lower = {name.casefold(): value for name, value in headers.items()}
         with self._lock:
             if (method, make, path) in {("POST", "vea", "oauth/token"), ("POST", "trafsys", "token")}:
-                return self._token(make, form)
+                return self._token(make, first_values(form))
             if (method, make, path) == ("GET", "kundetelling", "ws/publicservice.asmx/ExportAll"):
                 return self._kundetelling(query)
             if (method, make, path) == ("GET", "vemcount", "api/fetch_data/"):
                 return self._vemcount(query)
             if method == "GET" and make == "shoppertrak" and path.startswith("service/site/"):
-                return self._shoppertrak(unquote(path.removeprefix("service/site/")), query, lower)
+                return self._shoppertrak(unquote(path.removeprefix("service/site/")), query, headers)
             if (method, make, path) == ("GET", "vea", "data/traffic"):
-                return self._vea(query, lower)
+                return self._vea(query, headers)
             if (method, make, path) == ("GET", "trafsys", "api/traffic"):
-                return self._trafsys(query, lower)
-        return _text_answer(404, "Not here.")
+                return self._trafsys(query, headers)
+        return text_response("Not here.", 404)
 
     # --- what all of them do
 
@@ -140,10 +119,10 @@ class DoorPortals:
         names = ("client_id", "client_secret") if make == "vea" else ("username", "password")
         grant = "client_credentials" if make == "vea" else "password"
         if form.get("grant_type") != grant or (form.get(names[0]), form.get(names[1])) != (self._user, self._password):
-            return _json_answer({"error": "invalid_grant", "error_description": f"no access for {form}"}, 400)
+            return json_response({"error": "invalid_grant", "error_description": f"no access for {form}"}, 400)
         self.tokens_given += 1
         self._tokens[make] = f"token-of-{make}-{self.tokens_given}"  # the one before is dead from now on
-        return _json_answer({"access_token": self._tokens[make], "token_type": "Bearer", "expires_in": 3600})
+        return json_response({"access_token": self._tokens[make], "token_type": "Bearer", "expires_in": 3600})
 
     def _has_token(self, make: str, headers: Mapping[str, str]) -> bool:
         return make in self._tokens and headers.get("authorization") == f"Bearer {self._tokens[make]}"
@@ -154,13 +133,13 @@ class DoorPortals:
         left = self.manners.calls_left.get(make)
         if left is not None:
             if left == 0:
-                return _error_xml("E107") if make == "shoppertrak" else _text_answer(429, "Too many requests.")
+                return _error_xml("E107") if make == "shoppertrak" else text_response("Too many requests.", 429)
             self.manners.calls_left[make] = left - 1
         fault = self.manners.faults.get((make, day)) or self.manners.faults.get((make, None))
         if fault == "http_500":
-            return _text_answer(500, f"Error for {self._user}:{self._password}.")
+            return text_response(f"Error for {self._user}:{self._password}.", 500)
         if fault == "garbage":
-            return _text_answer(200, "<html><body>Maintenance, sorry<br></body>")
+            return text_response("<html><body>Maintenance, sorry<br></body>")
         if fault == "error":
             return error
         return _error_xml(fault) if fault is not None and fault.startswith("E") else None
@@ -193,7 +172,7 @@ class DoorPortals:
         try:
             first, last = (datetime.strptime(query[n], "%d-%m-%Y %H:%M").date() for n in ("from", "to"))  # noqa: DTZ007
         except (KeyError, ValueError):
-            return _text_answer(422, "Unprocessable")
+            return text_response("Unprocessable", 422)
         if (query.get("username"), query.get("password")) != (self._user, self._password):
             return _string_xml(f"Wrong user name or password: {query.get('username')} {query.get('password')}")
         if fault := self._misbehaviour("kundetelling", first, "", _string_xml("Object reference not set")):
@@ -209,9 +188,9 @@ class DoorPortals:
     def _vemcount(self, query: Mapping[str, str]) -> Response:
         asked = json.loads(query["data"])
         if asked.get("api_key") != self._password:
-            return _json_answer({"error": "invalid_api_key", "message": f"key {asked.get('api_key')}"})
+            return json_response({"error": "invalid_api_key", "message": f"key {asked.get('api_key')}"})
         begins, ends = (datetime.strptime(asked[n], "%Y-%m-%d %H:%M").date() for n in ("date_from", "date_to"))  # noqa: DTZ007
-        if fault := self._misbehaviour("vemcount", begins, asked["id"], _json_answer({"code": 503})):
+        if fault := self._misbehaviour("vemcount", begins, asked["id"], json_response({"code": 503})):
             return fault
         shift = self._told_day("vemcount", begins) - begins
         minutes = int(asked["interval"].removesuffix("min"))
@@ -235,14 +214,14 @@ class DoorPortals:
                         "count_out": str(people_out),
                     }
                 )
-        return _json_answer({"data": data[: int(asked["limit"])]})  # cut without a word
+        return json_response({"data": data[: int(asked["limit"])]})  # cut without a word
 
     def _shoppertrak(self, site: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         known = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
         if headers.get("authorization") != f"Basic {known}":
-            return _text_answer(401, "Unauthorized")
+            return text_response("Unauthorized", 401)
         day = datetime.strptime(query["date"], "%Y%m%d").date()  # noqa: DTZ007
-        if fault := self._misbehaviour("shoppertrak", day, site, _json_answer({"code": "E999"})):
+        if fault := self._misbehaviour("shoppertrak", day, site, json_response({"code": "E999"})):
             return fault
         lines = [line for line in self.lines if line.site == site]
         if not lines:
@@ -266,10 +245,10 @@ class DoorPortals:
 
     def _vea(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         if not self._has_token("vea", headers):
-            return _json_answer({"error": "unauthorized"}, 401)
+            return json_response({"error": "unauthorized"}, 401)
         begins, ends = (datetime.fromisoformat(query[n]).astimezone(UTC) for n in ("startDate", "endDate"))
         day = begins.astimezone(self.zone).date()
-        if fault := self._misbehaviour("vea", day, "", _json_answer({"status": 500, "message": "query failed"})):
+        if fault := self._misbehaviour("vea", day, "", json_response({"status": 500, "message": "query failed"})):
             return fault
         shift = self._told_day("vea", day) - day
         minutes = {"hour(1)": 60, "minute(15)": 15}[query["dateGroupings"]]
@@ -290,13 +269,13 @@ class DoorPortals:
                         "sumouts": people_out,
                     }
                 )
-        return _json_answer({"results": results})
+        return json_response({"results": results})
 
     def _trafsys(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         if not self._has_token("trafsys", headers):
-            return _json_answer({"Message": "Authorization has been denied for this request."}, 401)
+            return json_response({"Message": "Authorization has been denied for this request."}, 401)
         first, last = (date.fromisoformat(query[n]) for n in ("DateFrom", "DateTo"))
-        if fault := self._misbehaviour("trafsys", first, query["SiteCode"], _json_answer({"Message": "An error"})):
+        if fault := self._misbehaviour("trafsys", first, query["SiteCode"], json_response({"Message": "An error"})):
             return fault
         shift = self._told_day("trafsys", first) - first
         begins, ends = self._midnight(first + shift), self._midnight(last + shift + timedelta(days=1))
@@ -319,48 +298,11 @@ class DoorPortals:
                         "Outs": people_out,
                     }
                 )
-        return _json_answer(told)
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        portals = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
-
-            def do_GET(self) -> None:
-                self._reply({})
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                self._reply({name: values[0] for name, values in parse_qs(body).items()})
-
-            def _reply(self, form: Mapping[str, str]) -> None:
-                response = portals.answer(self.command, self.path, dict(self.headers.items()), form)
-                self.send_response(response.status)
-                for name, value in response.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(response.body)))
-                self.end_headers()
-                self.wfile.write(response.body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: the request line may hold a password."""
-
-        return Handler
-
-
-def _text_answer(status: int, text: str) -> Response:
-    return Response(status, {"Content-Type": "text/plain; charset=utf-8"}, text.encode())
-
-
-def _json_answer(document: object, status: int = 200) -> Response:
-    return Response(status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+        return json_response(told)
 
 
 def _xml_answer(text: str) -> Response:
-    body = f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()
-    return Response(200, {"Content-Type": "text/xml; charset=utf-8"}, body)
+    return text_response(f'<?xml version="1.0" encoding="utf-8"?>{text}', kind="text/xml")
 
 
 def _string_xml(text: str) -> Response:

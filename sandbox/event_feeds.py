@@ -16,13 +16,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
-from sandbox.graph_api import Response
+from sandbox.loopback import LoopbackServer, Response, first_values, json_response
 
 CALENDAR_ID = "program@group.calendar.example"
 # DPL CMS unpublishes so long after the end, RPDE keeps deleted items at least so long.
@@ -87,7 +85,7 @@ class Manners:
     empty_pages: int = 0
 
 
-class EventFeeds:
+class EventFeeds(LoopbackServer):
     """The four systems over one list of holdings, running while it is entered as a context.
 
     Args:
@@ -105,6 +103,7 @@ class EventFeeds:
         key: str,
         zone: str = "Europe/Oslo",
     ) -> None:
+        super().__init__()
         self.now = now
         self.zone = ZoneInfo(zone)
         self.manners = Manners()
@@ -116,25 +115,6 @@ class EventFeeds:
         self._lock = threading.Lock()
         for holding in holdings:
             self.put(holding)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The server's address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> EventFeeds:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     # what an editor does
 
@@ -166,30 +146,29 @@ class EventFeeds:
 
     # answering
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Response:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], form: str) -> Response:
         """What one request is answered."""
         parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        lower = {name.casefold(): value for name, value in headers.items()}
+        query = first_values(parts.query)
         with self._lock:
             self.asked.append((parts.path, query))
             for path, statuses in self.manners.statuses.items():
                 if parts.path.startswith(path) and statuses:
                     status = statuses.pop(0)
                     if status != 200:
-                        return _json(status, {"error": {"errors": [{"reason": "rateLimitExceeded"}]}})
+                        return json_response({"error": {"errors": [{"reason": "rateLimitExceeded"}]}}, status)
             if parts.path in self.manners.bodies:
                 return Response(200, {"Content-Type": "text/html"}, self.manners.bodies[parts.path])
             if parts.path == "/dpl/api/v1/events":
-                return self._dpl(query, lower)
+                return self._dpl(query, headers)
             if parts.path.startswith("/pages/"):
                 return self._page(parts.path.removeprefix("/pages/"))
             if parts.path == "/openactive/sessions":
                 return self._openactive(query)
             if (method, parts.path) == ("POST", "/google/token"):
-                return self._google_token(form)
+                return self._google_token(first_values(form))
             if parts.path.startswith("/google/calendars/"):
-                return self._google(unquote(parts.path.removeprefix("/google/calendars/")), query, lower)
+                return self._google(unquote(parts.path.removeprefix("/google/calendars/")), query, headers)
         return Response(404, {"Content-Type": "text/plain"}, b"Not here.")
 
     def _living(self) -> list[_Kept]:
@@ -204,14 +183,14 @@ class EventFeeds:
     def _dpl(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         wanted = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
         if headers.get("authorization") != f"Basic {wanted}":
-            return _json(401, {"message": "The used authentication method is not allowed on this route."})
+            return json_response({"message": "The used authentication method is not allowed on this route."}, 401)
         since = datetime.fromisoformat(query["from_date"]) if "from_date" in query else None
         found = [
             self._instance(kept)
             for kept in self._living()
             if kept.holding.end_at + UNPUBLISHED_AFTER > self.now and (since is None or kept.holding.start_at >= since)
         ]
-        return _json(200, found)
+        return json_response(found)
 
     def _instance(self, kept: _Kept) -> dict[str, object]:
         holding = kept.holding
@@ -281,7 +260,7 @@ class EventFeeds:
         blank = int(query.get("blank", 0))
         base = f"{self.url}/openactive/sessions"
         if "afterTimestamp" not in query and blank < self.manners.empty_pages:
-            return _json(200, {"next": f"{base}?{urlencode({'blank': blank + 1})}", "items": []})
+            return json_response({"next": f"{base}?{urlencode({'blank': blank + 1})}", "items": []})
         states = [
             kept
             for kept in self._kept.values()
@@ -293,7 +272,7 @@ class EventFeeds:
             following = f"{base}?{urlencode({'afterTimestamp': stamp, 'afterId': last_id})}"
         else:
             following = f"{base}?{urlencode(query)}" if query else base
-        return _json(200, {"next": following, "license": "CC-BY", "items": [self._session(kept) for kept in page]})
+        return json_response({"next": following, "license": "CC-BY", "items": [self._session(kept) for kept in page]})
 
     @staticmethod
     def _order(kept: _Kept) -> tuple[int, str]:
@@ -329,8 +308,8 @@ class EventFeeds:
 
     def _google_token(self, form: Mapping[str, str]) -> Response:
         if form.get("grant_type") == "refresh_token" and form.get("refresh_token") == self._key:
-            return _json(200, {"access_token": self._key, "expires_in": 3599, "token_type": "Bearer"})
-        return _json(400, {"error": "invalid_grant"})
+            return json_response({"access_token": self._key, "expires_in": 3599, "token_type": "Bearer"})
+        return json_response({"error": "invalid_grant"}, 400)
 
     def _google(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         if self._key not in (headers.get("x-goog-api-key"), headers.get("authorization", "").removeprefix("Bearer ")):
@@ -369,7 +348,7 @@ class EventFeeds:
             document["nextPageToken"] = f"page-{start + size}"
         elif master is None:
             document["nextSyncToken"] = f"sync-{self._version}"
-        return _json(200, document)
+        return json_response(document)
 
     @staticmethod
     def _is_exception(kept: _Kept) -> bool:
@@ -436,38 +415,6 @@ class EventFeeds:
             record = {name: record[name] for name in names if name in record}
         return {name: value for name, value in record.items() if value is not None}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        feeds = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1
-
-            def do_GET(self) -> None:
-                self._answer("GET", {})
-
-            def do_POST(self) -> None:
-                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self._answer("POST", {name: values[0] for name, values in parse_qs(sent.decode()).items()})
-
-            def _answer(self, method: str, form: Mapping[str, str]) -> None:
-                response = feeds.answer(method, self.path, dict(self.headers.items()), form)
-                self.send_response(response.status)
-                for name, value in response.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(response.body)))
-                self.end_headers()
-                self.wfile.write(response.body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: the request line may hold a key."""
-
-        return Handler
-
-
-def _json(status: int, document: object) -> Response:
-    return Response(status, {"Content-Type": "application/json"}, json.dumps(document, ensure_ascii=False).encode())
-
 
 def _google_error(status: int, reason: str) -> Response:
-    return _json(status, {"error": {"code": status, "errors": [{"domain": "global", "reason": reason}]}})
+    return json_response({"error": {"code": status, "errors": [{"domain": "global", "reason": reason}]}}, status)

@@ -12,17 +12,14 @@ together for the address of one: `http://127.0.0.1:40001/trumba`.
 from __future__ import annotations
 
 import html
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
-from sandbox.graph_api import Response
+from sandbox.loopback import LoopbackServer, Response, first_values, json_response, text_response
 
 SYSTEMS = ("tec", "libcal", "friskus", "acos", "linked_events", "trumba")
 SECRET_WORD = "Kari-Nordmann-privat"  # noqa: S105 - stands for everything that may not get in
@@ -90,7 +87,7 @@ class Manners:
     acos_items: int = 6
 
 
-class EventPortals:
+class EventPortals(LoopbackServer):
     """The six systems over one programme, running while it is entered as a context.
 
     Args:
@@ -103,6 +100,7 @@ class EventPortals:
     def __init__(
         self, holdings: list[Holding], zone: ZoneInfo, *, now: datetime, user: str = "", password: str = ""
     ) -> None:
+        super().__init__()
         self.holdings = holdings
         self.zone = zone
         self.now = now
@@ -111,37 +109,17 @@ class EventPortals:
         self._user, self._password = user, password
         self._tokens: set[str] = set()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
-    @property
-    def url(self) -> str:
-        """The server's address; a system's is `<url>/<system>`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> EventPortals:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, method: str, target: str, headers: Mapping[str, str], form: Mapping[str, str]) -> Response:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], form: str) -> Response:
         """What one request is answered."""
         parts = urlsplit(target)
         query = parse_qs(parts.query, keep_blank_values=True)
         system, _, path = parts.path.lstrip("/").partition("/")
-        lower = {name.casefold(): value for name, value in headers.items()}
         with self._lock:
             if (method, system, path) == ("POST", "libcal", "1.1/oauth/token"):
-                return self._token(form)
+                return self._token(first_values(form))
             if method != "GET" or system not in SYSTEMS:
-                return _text(404, "Not here.")
+                return text_response("Not here.", 404)
             self.asked.append((system, path, query))
             if fault := self._fault(system, query):
                 return fault
@@ -149,7 +127,7 @@ class EventPortals:
             if system == "tec":
                 return self._tec(path, one)
             if system == "libcal":
-                return self._libcal(path, one, lower)
+                return self._libcal(path, one, headers)
             if system == "friskus" and path == "api/v1/events":
                 return self._friskus(one)
             if system == "acos":
@@ -158,7 +136,7 @@ class EventPortals:
                 return self._linked_events(one)
             if system == "trumba" and path == "":
                 return self._trumba(one)
-        return _text(404, "Not here.")
+        return text_response("Not here.", 404)
 
     # --- what all of them do
 
@@ -178,7 +156,9 @@ class EventPortals:
             return Response(200, {"Content-Type": "text/html"}, f"<html>Please log in, {SECRET_WORD}</html>".encode())
         if fault == "error":
             code = {"libcal": "error", "linked_events": "detail"}.get(system, "code")
-            return _json({code: "internal_error", "message": f"no luck for {SECRET_WORD}", "data": {"status": 500}})
+            return json_response(
+                {code: "internal_error", "message": f"no luck for {SECRET_WORD}", "data": {"status": 500}}
+            )
         status = int(fault.removeprefix("http_"))
         return Response(status, {"Content-Type": "text/plain", "Retry-After": "3600"}, SECRET_WORD.encode())
 
@@ -209,22 +189,22 @@ class EventPortals:
         if path == "wp-json/tec/v1/events":
             events, total, pages = self._cut("tec", self._between(public, first, last), number, query, 10, 100)
             headers = {"X-WP-Total": str(total), "X-WP-TotalPages": str(pages)}
-            return _json([self._tec_v1(h) for h in events], headers=headers)
+            return json_response([self._tec_v1(h) for h in events], headers=headers)
         if path == "wp-json/tribe/events/v1/events":
             events, total, pages = self._cut("tec", self._between(public, first, last), number, query, 10, 50)
             if not events and number > 1:
-                return _json({"code": "event-archive-page-not-found", "data": {"status": 404}}, 404)
+                return json_response({"code": "event-archive-page-not-found", "data": {"status": 404}}, 404)
             body = {"events": [self._tribe(h) for h in events], "total": total, "total_pages": pages}
-            return _json({**body, "rest_url": self.url})
+            return json_response({**body, "rest_url": self.url})
         single = path.removeprefix("wp-json/tribe/events/v1/events/")
         found = [h for h in public if str(h.number) == single]
         if not found:
-            return _json({"code": "event-not-found", "data": {"status": 404}}, 404)
+            return json_response({"code": "event-not-found", "data": {"status": 404}}, 404)
         if found[0].number in self.manners.unanswered_singles:
             return Response(500, {"Content-Type": "text/plain", "Retry-After": "3600"}, SECRET_WORD.encode())
         status = {"cancelled": "EventCancelled", "postponed": "EventPostponed"}.get(found[0].status, "EventScheduled")
         told = {"@type": "Event", "eventStatus": f"https://schema.org/{status}", "performer": SECRET_WORD}
-        return _json({**self._tribe(found[0]), "json_ld": told})
+        return json_response({**self._tribe(found[0]), "json_ld": told})
 
     def _cut(
         self, system: str, holdings: list[Holding], number: int, query: Mapping[str, str], default: int, most: int
@@ -295,23 +275,23 @@ class EventPortals:
     def _token(self, form: Mapping[str, str]) -> Response:
         given = (form.get("client_id"), form.get("client_secret"), form.get("grant_type"))
         if given != (self._user, self._password, "client_credentials"):
-            return _json({"error": "invalid_client", "error_description": f"no access for {form}"}, 400)
+            return json_response({"error": "invalid_client", "error_description": f"no access for {form}"}, 400)
         self._tokens.add(token := f"token-{len(self._tokens)}-of-libcal")
-        return _json({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+        return json_response({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
 
     def _libcal(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Response:
         if headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
-            return _json({"error": "access_denied"}, 401)
+            return json_response({"error": "access_denied"}, 401)
         if path != "1.1/events":
-            return _text(404, "Not here.")
+            return text_response("Not here.", 404)
         year, month, day = (int(part) for part in query["date"].split("-")) if "date" in query else (0, 0, 0)
         first = date(year, month, day) if year else self._day(self.now)
         days = int(query.get("days", "30"))
         if days > 365:
-            return _json({"error": "days is 365 at most"})
+            return json_response({"error": "days is 365 at most"})
         events = self._between(self._told("deleted", "draft"), first, first + timedelta(days=days))
         limit = min(int(query.get("limit", "20")), 500)
-        return _json({"events": [self._libcal_event(h, query.get("cal_id", "0")) for h in events[:limit]]})
+        return json_response({"events": [self._libcal_event(h, query.get("cal_id", "0")) for h in events[:limit]]})
 
     def _libcal_event(self, holding: Holding, calendar: str) -> dict[str, object]:
         is_over = holding.end_at <= self.now and holding.on_site is not None
@@ -350,7 +330,7 @@ class EventPortals:
 
     def _friskus(self, query: Mapping[str, str]) -> Response:
         if not query.get("municipalities[]"):
-            return _json({"message": "The municipalities field is required."}, 422)
+            return json_response({"message": "The municipalities field is required."}, 422)
         records: dict[int, list[Holding]] = {}
         for holding in self._told("deleted", "draft", "cancelled"):
             if holding.end_at > self.now:
@@ -360,7 +340,7 @@ class EventPortals:
         total = len(told) + self.manners.wrong_total.get("friskus", 0)
         last = max(1, -(-len(told) // 15))
         meta = {"total": total, "page": number, "last_page": last, "per_page": 15}
-        return _json({"data": told[(number - 1) * 15 : number * 15], "meta": meta})
+        return json_response({"data": told[(number - 1) * 15 : number * 15], "meta": meta})
 
     def _friskus_record(self, key: int, members: list[Holding]) -> dict[str, object]:
         nearest, last = members[0], members[-1]
@@ -408,9 +388,9 @@ class EventPortals:
             page = f"<html><p>Ring {SECRET_WORD}</p><ul>{items}</ul></html>"
             return Response(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
         if path != "api/presentation/v2/filtervisning/abc-1/init" or query.get("date") != "upcoming":
-            return _text(404, "Not here.")
+            return text_response("Not here.", 404)
         told = [{"content": self._acos_new(h), "navigateUrl": f"/kalender/arr.{h.number}.aspx"} for h in coming]
-        return _json({"content": {"body": {"result": {"items": told, "editor": SECRET_WORD}}}})
+        return json_response({"content": {"body": {"result": {"items": told, "editor": SECRET_WORD}}}})
 
     def _acos_title(self, holding: Holding) -> str:
         return html.escape(holding.title if holding.status == "scheduled" else f"AVLYST: {holding.title}")
@@ -461,7 +441,7 @@ class EventPortals:
         rest = f"{self.url}/linked_events/v1/event/?page={number + 1}" if number * size < len(told) else None
         total = len(told) + self.manners.wrong_total.get("linked_events", 0)
         meta = {"count": total, "next": rest, "previous": None}
-        return _json({"meta": meta, "data": told[(number - 1) * size : number * size]})
+        return json_response({"meta": meta, "data": told[(number - 1) * size : number * size]})
 
     def _linked_series(self, number: int, found: list[Holding]) -> dict[str, object]:
         first = next(h for h in found if h.series == number)
@@ -510,7 +490,9 @@ class EventPortals:
         if not self.manners.ignores_dates:
             first = datetime.strptime(query["startdate"], "%Y%m%d").date() if "startdate" in query else first  # noqa: DTZ007
             last = datetime.strptime(query["enddate"], "%Y%m%d").date() if "enddate" in query else last  # noqa: DTZ007
-        return _json([self._trumba_event(h) for h in self._between(self._told("draft", "deleted"), first, last)])
+        return json_response(
+            [self._trumba_event(h) for h in self._between(self._told("draft", "deleted"), first, last)]
+        )
 
     def _trumba_event(self, holding: Holding) -> dict[str, object]:
         start, end = self._local(holding.start_at), self._local(holding.end_at)
@@ -539,40 +521,3 @@ class EventPortals:
         if holding.series:
             event |= {"seriesID": holding.series, "repeats": "Every week", "repeatingRegistration": 0}
         return event
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        portals = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one segment: sent apart, the second waits 40 ms for the first's receipt
-
-            def do_GET(self) -> None:
-                self._reply({})
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                self._reply({name: values[0] for name, values in parse_qs(body).items()})
-
-            def _reply(self, form: Mapping[str, str]) -> None:
-                response = portals.answer(self.command, self.path, dict(self.headers.items()), form)
-                self.send_response(response.status)
-                for name, value in response.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(response.body)))
-                self.end_headers()
-                self.wfile.write(response.body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: the request line may hold a secret."""
-
-        return Handler
-
-
-def _text(status: int, text: str) -> Response:
-    return Response(status, {"Content-Type": "text/plain; charset=utf-8"}, text.encode())
-
-
-def _json(document: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(document, ensure_ascii=False).encode()
-    return Response(status, {"Content-Type": "application/json", **(headers or {})}, body)

@@ -24,6 +24,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from sandbox.loopback import Response
+
 _COMMON = "reach views likes comments saved shares total_interactions reposts total_views total_likes total_comments"
 _STORY = frozenset(
     {
@@ -107,15 +109,6 @@ class Post:
         """Whether the platform knows it: it was posted, and not deleted, and a story lives a day."""
         ends = [self.deleted_at, self.posted_at + STORY_LIFE if self.product_type == "STORY" else None]
         return self.posted_at <= moment and all(end is None or moment < end for end in ends)
-
-
-@dataclass(frozen=True)
-class Response:
-    """One HTTP answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Refused(Exception):

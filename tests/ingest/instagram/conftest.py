@@ -18,7 +18,8 @@ from ingest.config import Configuration
 from ingest.home import Home
 from ingest.http import Limits, Session
 from ingest.pipeline import Outcome, poll, read_pending
-from sandbox.graph_api import Account, GraphApi, Post, Response
+from sandbox.graph_api import Account, GraphApi, Post
+from sandbox.loopback import Response
 
 ACCOUNT_ID = "17841400000000001"
 TOKEN = "EAAstandin-token-0123456789abcdef"

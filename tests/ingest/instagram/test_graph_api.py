@@ -12,7 +12,8 @@ import pytest
 
 from ingest.errors import PermanentFailure, TransientFailure
 from ingest.instagram.graph_api import check_version
-from sandbox.graph_api import GraphApi, Post, Response
+from sandbox.graph_api import GraphApi, Post
+from sandbox.loopback import Response
 
 NOW = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
 SECRET_PART = "0123456789abcdef"

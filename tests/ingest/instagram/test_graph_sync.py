@@ -16,7 +16,8 @@ from ingest.errors import PermanentFailure, TransientFailure
 from ingest.home import Home
 from ingest.instagram.graph_schedule import ages
 from sandbox.graph_account import AccountInsights
-from sandbox.graph_api import GraphApi, Post, Response
+from sandbox.graph_api import GraphApi, Post
+from sandbox.loopback import Response
 
 NOW = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
