@@ -18,12 +18,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ingest.errors import ConfigurationError
+from ingest.zones import known_zone
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 
@@ -486,9 +487,7 @@ class Library(_Model):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Library:

@@ -16,9 +16,9 @@ from pydantic import Field, field_validator
 
 from ingest import wording
 from ingest.adapters import Options
-from ingest.doors._local_time import known_zone
 from ingest.errors import UnreadableBody
 from ingest.wording import name_key
+from ingest.zones import known_zone
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -34,22 +34,6 @@ Integers = npt.NDArray[np.int64]
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
 EXACT, FIRST, SECOND, AMBIGUOUS, NONEXISTENT = "exact", "first", "second", "ambiguous", "nonexistent"
-
-
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())  # walks the zone folders: milliseconds, for every file read
-
-
-def known_zone(name: str) -> str:
-    """The zone's name, checked. For use in a validator of options.
-
-    Raises:
-        ValueError: not an IANA zone.
-    """
-    if name not in _zones():
-        raise ValueError(f"{name!r} is not an IANA time zone, such as Europe/Oslo")
-    return name
 
 
 @lru_cache(maxsize=4096)  # all lines of a file ask for the same hours around a clock change

@@ -23,8 +23,8 @@ from pydantic import Field, field_validator
 from ingest.adapters import Adapter, FetchContext
 from ingest.catalogue import Arrival, Receipt
 from ingest.doors._asking import OUT_OF_REACH, STOPS, Access, Asker, AskOptions, Question, recent_days, window_of
-from ingest.doors._local_time import known_zone
 from ingest.errors import TransientFailure, UnreadableBody
+from ingest.zones import known_zone
 
 log = logging.getLogger("levende.ingest.doors")
 

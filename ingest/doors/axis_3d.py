@@ -24,9 +24,10 @@ from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
-from ingest.doors._local_time import AMBIGUOUS, EXACT, NONEXISTENT, instants, known_zone
+from ingest.doors._local_time import AMBIGUOUS, EXACT, NONEXISTENT, instants
 from ingest.doors._messages import Faulty, Telling
 from ingest.errors import UnreadableBody
+from ingest.zones import known_zone
 
 EXPORT_PATH = "/a3dpc/api/export/json"
 _MINUTE = timedelta(minutes=1)

@@ -25,9 +25,10 @@ from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
-from ingest.doors._local_time import NONEXISTENT, instants, known_zone
+from ingest.doors._local_time import NONEXISTENT, instants
 from ingest.doors._messages import Faulty, Pairs, Telling
 from ingest.errors import IngestError, UnreadableBody
+from ingest.zones import known_zone
 
 _STAMP = re.compile(r"(?:19|20)[0-9]{12}")
 _DAY = re.compile(r"(?:19|20)[0-9]{6}")
@@ -53,10 +54,7 @@ class AxisPeopleCounterOptions(_asking.DeviceOptions):
     resolution: Literal["15m", "1h", "24h"] = "15m"
     device: str | None = None
 
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        return known_zone(value)
+    _zone = field_validator("zone")(known_zone)
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:

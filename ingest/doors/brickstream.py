@@ -27,10 +27,11 @@ from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors._keys import from_microseconds, observation_id, serial_key
-from ingest.doors._local_time import AMBIGUOUS, EXACT, FIRST, SECOND, instants, known_zone
+from ingest.doors._local_time import AMBIGUOUS, EXACT, FIRST, SECOND, instants
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
 from ingest.wording import name_key
+from ingest.zones import known_zone
 
 
 class BrickstreamOptions(Options):

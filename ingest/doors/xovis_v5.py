@@ -23,9 +23,9 @@ from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages, _xovis
 from ingest.doors._keys import serial_key
-from ingest.doors._local_time import known_zone
 from ingest.doors._messages import Faulty, Telling
 from ingest.errors import UnreadableBody
+from ingest.zones import known_zone
 
 # `XLT_LINE_IN_OUT_COUNT` and `XLT_4X_LINE_IN_OUT_COUNT`, and whatever comes to stand before it next.
 LINE_LOGIC = "LINE_IN_OUT_COUNT"
@@ -56,10 +56,7 @@ class XovisV5Options(_asking.DeviceOptions):
     sensor: Literal["singlesensor", "multisensor"] = "singlesensor"
     interval_minutes: Literal[1, 5, 15, 60] = 15
 
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        return known_zone(value)
+    _zone = field_validator("zone")(known_zone)
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:

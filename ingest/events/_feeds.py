@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
@@ -37,6 +37,7 @@ from ingest.events.icalendar import (
     _public_page,
 )
 from ingest.http import Answer, redacted
+from ingest.zones import known_zone
 
 MAX_DURATION = timedelta(days=400)
 FIRST_YEAR, LAST_YEAR = 1970, 2100
@@ -54,7 +55,6 @@ PERSONAL_KEYS = frozenset(
     }
 )
 
-_ZONES = available_timezones()
 _STAMP = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
     r"(?:[T ](?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?"
@@ -69,17 +69,6 @@ _TAG = re.compile(r"<[^<>]*>")
 _REPRESENTED = re.compile(r"\s*(?:\(?\s*\b[vV]\s?/|\(?\s*\b(?:kontakt|kontaktperson|contact)\b).*$", re.IGNORECASE)
 # A number of six digits or more beside a name is a phone or an account, with or without its country.
 _DIGITS = re.compile(r"(?:\d[ .]?){6,}")
-
-
-def known_zone(name: str) -> str:
-    """The zone's name, checked. For use in a validator of options.
-
-    Raises:
-        ValueError: not an IANA zone.
-    """
-    if name not in _ZONES:
-        raise ValueError(f"{name!r} is not an IANA time zone, such as Europe/Oslo")
-    return name
 
 
 def no_secrets(value: str | None) -> str | None:

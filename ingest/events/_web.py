@@ -27,8 +27,9 @@ from ingest.adapters import FetchContext, Options
 from ingest.catalogue import Arrival
 from ingest.config import start_of
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure, UnreadableBody
-from ingest.events.icalendar import _origin, _without_address, checked_patterns, known_zone
+from ingest.events.icalendar import _origin, _without_address, checked_patterns
 from ingest.http import Answer
+from ingest.zones import known_zone
 
 # Windows begin and end on this grid of days, so that one day's question is the next day's, and equal answers are one
 # reading. LibCal is asked in slices of this length.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,7 @@ from ingest.events._ical_scan import (
     scan,
 )
 from ingest.http import redacted
+from ingest.zones import iana_zones, known_zone
 
 # Feeds are cut at round numbers: so many events exactly are probably not all of them.
 ROUND_CAPS = frozenset({30, 50, 100, 200, 250, 500, 1000})
@@ -59,7 +60,7 @@ _STATUSES = {
 }
 _TIMING_IN_ORDER = sorted(TIMING)
 _TITLES = frozenset({"SUMMARY", "LOCATION", "CATEGORIES"})
-_IANA = available_timezones()
+_IANA = iana_zones()
 # "Europe" is a folder of the zone list, and asking the list for it fails with a file error.
 _ZONE_FOLDERS = frozenset(name.rsplit("/", depth)[0] for name in _IANA for depth in (1, 2) if "/" in name) - _IANA
 
@@ -73,17 +74,6 @@ _PHONE = re.compile(
 )
 _MOMENT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _TAG = re.compile(r"<[^<>]*>")
-
-
-def known_zone(value: str) -> str:
-    """The zone's name, checked. For use in a validator of options.
-
-    Raises:
-        ValueError: not an IANA zone.
-    """
-    if value not in _IANA:
-        raise ValueError(f"{value!r} is not an IANA time zone, such as Europe/Oslo")
-    return value
 
 
 def checked_patterns(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,6 +41,7 @@ from ingest.instagram.export_text import (
     with_nearest,
 )
 from ingest.instagram.post_identity import content_hash, created_at, media_id, shortcode_of
+from ingest.zones import known_zone
 
 _TABLE = tables("business_suite.yaml")
 LANGUAGES: dict[str, Any] = _TABLE["languages"]
@@ -97,10 +98,7 @@ class BusinessSuiteOptions(Options):
     @field_validator("zones")
     @classmethod
     def _known_zones(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for zone in value:
-            if zone not in available_timezones():
-                raise ValueError(f"{zone!r} is not an IANA time zone, such as {PACIFIC}")
-        return value
+        return tuple(known_zone(zone) for zone in value)
 
     @model_validator(mode="after")
     def _known_roles(self) -> BusinessSuiteOptions:

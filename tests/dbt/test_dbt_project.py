@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def configuration(project: Path) -> Configuration:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, configuration: Configuration) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, configuration: Configuration) -> Path:
     """A home with a described library and nothing observed."""
     home = tmp_path_factory.mktemp("home")
     (home / "warehouse").mkdir()
