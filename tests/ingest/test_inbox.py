@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
@@ -672,34 +672,44 @@ def test_a_locked_catalogue_is_busy_and_not_an_error(tmp_path: Path) -> None:
         assert box.stored() == [b"x"]
 
 
+class Disk(NamedTuple):
+    """A disk that does not move until it is let go; `asked` is set once something is to be stored."""
+
+    asked: threading.Event
+    let_go: Callable[[], None]
+
+
 @contextlib.contextmanager
-def stuck(box: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """A disk that does not move until it is let go."""
-    go = threading.Event()
+def stuck(box: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """Stop the inbox's disk."""
+    asked, go = threading.Event(), threading.Event()
     real = landing.BlobStore.put_many
 
     def wait(self: Any, bodies: Any) -> list[str]:
+        asked.set()
         go.wait(20)
         return real(self, bodies)
 
     monkeypatch.setattr(landing.BlobStore, "put_many", wait)
     try:
-        yield go.set
+        yield Disk(asked, go.set)
     finally:
         go.set()
 
 
 def test_more_than_can_wait_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded twice: by how many posts wait, and by how many bytes they hold."""
-    with running(tmp_path, Capacity(queue_length=2, max_batch=1)) as box, stuck(box, monkeypatch) as let_go:
+    with running(tmp_path, Capacity(queue_length=2, max_batch=1)) as box, stuck(box, monkeypatch) as disk:
         with ThreadPoolExecutor(6) as pool:
-            posts = [pool.submit(box.post, "door_bearer", b"x", Authorization=bearer()) for _ in range(6)]
+            posts = [pool.submit(box.post, "door_bearer", b"x", Authorization=bearer())]
+            assert disk.asked.wait(20)  # it has left the queue
+            posts += [pool.submit(box.post, "door_bearer", b"x", Authorization=bearer()) for _ in range(5)]
             deadline = time.monotonic() + 10
             while sum(post.done() for post in posts) < 3 and time.monotonic() < deadline:
                 time.sleep(0.01)
             time.sleep(0.1)
             assert [post.result() for post in posts if post.done()] == [(503, "busy")] * 3
-            let_go()
+            disk.let_go()
             assert sorted(post.result()[0] for post in posts) == [200] * 3 + [503] * 3
         assert len(box.stored()) == 3
     (tmp_path / "bytes").mkdir()
@@ -713,10 +723,10 @@ def test_a_post_that_waits_too_long_is_told_so_and_not_stored_behind_its_back(
 ) -> None:
     """The sender gives up after ten seconds and sends again; what has not been begun by then is dropped."""
     with running(tmp_path, Capacity(answer_seconds=1.0, max_batch=1)) as box:
-        with stuck(box, monkeypatch) as let_go, ThreadPoolExecutor(2) as pool:
+        with stuck(box, monkeypatch) as disk, ThreadPoolExecutor(2) as pool:
             posts = [pool.submit(box.post, "door_bearer", body, Authorization=bearer()) for body in (b"1", b"2")]
             assert {post.result() for post in posts} == {(503, "not_stored")}
-            let_go()
+            disk.let_go()
         assert box.post("door_bearer", b"3", Authorization=bearer()) == (200, "")
         stored = box.stored()
         assert len(stored) == 2  # the one that the disk was at, and the one sent again
