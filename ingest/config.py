@@ -244,23 +244,48 @@ def _tag(value: Any) -> Any:
 
 Hashtag = Annotated[str, BeforeValidator(_tag)]
 
+_ACCOUNT = re.compile(r"@[a-z0-9_](?:[a-z0-9._]{0,28}[a-z0-9_])?")
+_ADDRESS = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?:/[^\s?#]*)?(?:\?[^\s?#]+)?")
+
+
+def _reference(value: Any) -> Any:
+    """An account or an address as the lake holds it: NFC, casefolded, without scheme, `www.` and last slash."""
+    if not isinstance(value, str):
+        return value
+    text = unicodedata.normalize("NFC", value.strip()).casefold()
+    if _ACCOUNT.fullmatch(text):
+        return text
+    address = re.sub(r"^(?:https?://)?(?:www\.)?", "", text).rstrip("/")
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(
+            f"{value!r} is neither an account, such as @moabibliotek, nor an address, such as example.org/moa"
+        )
+    return address
+
+
+CaptionReference = Annotated[str, BeforeValidator(_reference)]
+
 
 class PostRule(_Dated):
-    """Which posts speak for which branches, or of which theme, decided by their hashtags; holds by date of the post.
+    """Which posts speak for which branches, or of which theme, decided by their captions; holds by date of the post.
 
     Attributes:
-        kind: `branch_hashtag` (a branch's own tag), `event_hashtag` (the tag of an event or campaign held by branches),
-            `shared` (for the library as a whole) or `theme`. Of the first three the first kind that matches decides;
-            all its matching rules share the post equally. Themes decide nothing about branches.
+        kind: `branch_hashtag` (a branch's own tag), `event_hashtag` or `event_link` (the tag or page of an event or
+            campaign held by branches), `branch_mention` (a branch's own account), `shared` (for the library as a whole)
+            or `theme`. The first kind that matches decides, tag and link of an event being one; all its matching rules
+            share the post equally. Themes decide nothing about branches.
         hashtags: any of them matches; with or without #, in any case. A `shared` rule without any matches every post
             that nothing before it placed.
-        branch_ids: for `branch_hashtag` and `event_hashtag`. A branch gets no post of an area that it is not in.
+        references: for `event_link` addresses (a page and those below it; a query must be in the post's address as
+            well), for `branch_mention` accounts. Only what a source's `caption_references` names leaves a caption.
+        branch_ids: for all kinds but `shared` and `theme`. A branch gets no post of an area that it is not in.
         theme_id: for `theme`.
     """
 
     rule_id: Identifier
-    kind: Literal["branch_hashtag", "event_hashtag", "shared", "theme"]
+    kind: Literal["branch_hashtag", "event_hashtag", "event_link", "branch_mention", "shared", "theme"]
     hashtags: tuple[Hashtag, ...] = ()
+    references: tuple[CaptionReference, ...] = ()
     branch_ids: tuple[Identifier, ...] = ()
     theme_id: Identifier | None = None
     reason: str
@@ -268,16 +293,20 @@ class PostRule(_Dated):
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> PostRule:
         needs = {
-            "branch_ids": self.kind in ("branch_hashtag", "event_hashtag"),
+            "branch_ids": self.kind not in ("shared", "theme"),
             "theme_id": self.kind == "theme",
+            "references": self.kind in ("event_link", "branch_mention"),
         }
         for name, is_needed in needs.items():
             if bool(getattr(self, name)) != is_needed:
                 raise ValueError(f"a post rule of kind {self.kind} {'needs' if is_needed else 'takes no'} {name}")
-        if not self.hashtags and self.kind != "shared":
-            raise ValueError(f"a post rule of kind {self.kind} needs hashtags")
-        if len(set(self.hashtags)) < len(self.hashtags) or len(set(self.branch_ids)) < len(self.branch_ids):
-            raise ValueError(f"post rule {self.rule_id} names a hashtag or branch twice")
+        if bool(self.hashtags) == needs["references"] and self.kind != "shared":
+            raise ValueError(f"a post rule of kind {self.kind} {'takes no' if self.hashtags else 'needs'} hashtags")
+        if any(r.startswith("@") != (self.kind == "branch_mention") for r in self.references):
+            word = "accounts" if self.kind == "branch_mention" else "addresses"
+            raise ValueError(f"a post rule of kind {self.kind} goes by {word}")
+        if any(len(set(words)) < len(words) for words in (self.hashtags, self.references, self.branch_ids)):
+            raise ValueError(f"post rule {self.rule_id} names a hashtag, reference or branch twice")
         return self
 
 
@@ -785,6 +814,19 @@ class Configuration(_Model):
         for ruling in self.library.event_decisions:
             for claim in ruling.claims:
                 _known("source", claim.source_id, known, "library.yaml: an event decision")
+        passed = {
+            _reference(name)
+            for source in self.enabled("instagram")
+            if isinstance(names := source.options.get("caption_references", ()), list | tuple)
+            for name in names
+        }
+        for rule in self.library.post_rules:
+            for name in rule.references:
+                if name not in passed:
+                    raise ValueError(
+                        f"library.yaml: the post rule {rule.rule_id} goes by {name}, which no Instagram source lets "
+                        "out of a caption; add it to caption_references in a source's options"
+                    )
         return self
 
     @property

@@ -231,7 +231,7 @@ SOCIAL_ACCOUNT_OBSERVATIONS = Table(
 SOCIAL_POST_OBSERVATIONS = Table(
     "social_post_observations",
     "instagram",
-    "One row per post and landed blob. Captions stay behind: only their tags pass.",
+    "One row per post and landed blob. Captions stay behind: only tags pass, and accounts and pages named beforehand.",
     ("post_id",),
     (
         Column("account_id", TEXT, "The account that owns the post.", required=True),
@@ -247,6 +247,11 @@ SOCIAL_POST_OBSERVATIONS = Table(
         Column("media_type", TEXT, "IMAGE, VIDEO or CAROUSEL_ALBUM."),
         Column("product_type", TEXT, "FEED, REELS, STORY or AD."),
         Column("hashtags", TEXT, "Hashtags of the caption, NFC, casefolded, without #, joined by a space."),
+        Column(
+            "caption_references",
+            TEXT,
+            "Accounts (@name) and addresses in the caption, of those that the source's options name, joined by spaces.",
+        ),
         Column(
             "presence",
             TEXT,

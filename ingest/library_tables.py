@@ -233,12 +233,13 @@ LIBRARY_TABLES: dict[str, Table] = {
         ),
         _table(
             "post_rules",
-            "One row per post rule, hashtag and branch: what a hashtag says of a post.",
-            ("rule_id", "hashtag", "branch_id"),
+            "One row per post rule, hashtag or reference, and branch: what a caption says of a post.",
+            ("rule_id", "hashtag", "caption_reference", "branch_id"),
             ("rule_id", TEXT, "The rule.", True),
             ("rule_number", INT, "Position in the description.", True),
-            ("kind", TEXT, "branch_hashtag, event_hashtag, shared or theme.", True),
-            ("hashtag", TEXT, "The hashtag, NFC, casefolded, without #; null where the rule matches any post.", False),
+            ("kind", TEXT, "branch_hashtag, event_hashtag, event_link, branch_mention, shared or theme.", True),
+            ("hashtag", TEXT, "The hashtag, NFC, casefolded, without #; null where the rule goes by none.", False),
+            ("caption_reference", TEXT, "The account (@name) or address, casefolded; null for other kinds.", False),
             ("branch_id", TEXT, "The branch that a match speaks for; null for shared and theme.", False),
             ("theme_id", TEXT, "The theme; null for other kinds.", False),
             _FROM,
@@ -497,13 +498,15 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
         "post_rules",
         [
             {
-                **r.model_dump(exclude={"hashtags", "branch_ids"}),
+                **r.model_dump(exclude={"hashtags", "references", "branch_ids"}),
                 "rule_number": number,
                 "hashtag": hashtag,
+                "caption_reference": reference,
                 "branch_id": branch_id,
             }
             for number, r in enumerate(library.post_rules, start=1)
             for hashtag in r.hashtags or (None,)
+            for reference in r.references or (None,)
             for branch_id in r.branch_ids or (None,)
         ],
     )

@@ -28,7 +28,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.instagram.captions import hashtags
+from ingest.instagram.captions import CaptionOptions, hashtags, references
 from ingest.instagram.export_text import (
     NUMBER_FAULTS,
     NumberForm,
@@ -68,7 +68,7 @@ _STAMP = re.compile(
 _LOST_ID = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
 
 
-class BusinessSuiteOptions(Options):
+class BusinessSuiteOptions(CaptionOptions):
     """Options of `instagram_business_suite`.
 
     Attributes:
@@ -477,6 +477,7 @@ class _File:
             "media_type": record.media_type,
             "product_type": record.product_type,
             "hashtags": " ".join(hashtags(caption)),
+            "caption_references": " ".join(references(caption, self.options.caption_references)),
             "content_hash": content_hash(record.post_id, posted_at, record.media_type, record.product_type, caption),
             "pointer": pointer,
         }

@@ -31,7 +31,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.instagram.captions import hashtags
+from ingest.instagram.captions import CaptionOptions, hashtags, references
 from ingest.instagram.export_text import (
     NUMBER_FAULTS,
     NumberForm,
@@ -116,7 +116,7 @@ _EXPORT_AGAIN = "Export the table from the connector's destination again, as CSV
 _NOT_APPLICABLE = frozenset({("story", "replies")})
 
 
-class ConnectorOptions(Options):
+class ConnectorOptions(CaptionOptions):
     """Options of `instagram_connector_tables`.
 
     Attributes:
@@ -146,14 +146,15 @@ class ConnectorTables(Adapter):
         Raises:
             UnreadableBody: not CSV in UTF-8, or none of the three tables.
         """
-        return _TableFile(body, options.account_id).parsed()
+        return _TableFile(body, options).parsed()
 
 
 class _TableFile:
     """One table being read."""
 
-    def __init__(self, body: bytes, account_id: str) -> None:
-        self.account_id = account_id
+    def __init__(self, body: bytes, options: ConnectorOptions) -> None:
+        self.options = options
+        self.account_id = options.account_id
         self.rejects: list[Reject] = []
         try:
             text = body.decode("utf-8-sig")
@@ -284,6 +285,7 @@ class _TableFile:
                 "media_type": media_type,
                 "product_type": product_type,
                 "hashtags": " ".join(hashtags(caption)),
+                "caption_references": " ".join(references(caption, self.options.caption_references)),
                 "content_hash": content_hash(post_id, posted_at, media_type, product_type, caption),
                 "pointer": f"line {number}",
             }

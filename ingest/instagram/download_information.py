@@ -36,7 +36,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.instagram.captions import hashtags
+from ingest.instagram.captions import CaptionOptions, hashtags, references
 from ingest.instagram.export_text import (
     NUMBER_FAULTS,
     NumberForm,
@@ -85,7 +85,7 @@ def repaired(text: str) -> str:
         return text
 
 
-class DownloadOptions(Options):
+class DownloadOptions(CaptionOptions):
     """Options of `instagram_download`.
 
     Attributes:
@@ -372,6 +372,7 @@ class _Extract:
             "media_type": media_type,
             "product_type": product_type,
             "hashtags": " ".join(hashtags(caption)),
+            "caption_references": " ".join(references(caption, self.options.caption_references)),
             "content_hash": content_hash(post_id, posted_at, media_type, product_type, caption),
             "pointer": pointer,
         }

@@ -12,13 +12,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.instagram.captions import hashtags
+from ingest.instagram.captions import hashtags, references
 from ingest.instagram.graph_protocol import REMOVED as REMOVED
 from ingest.instagram.graph_protocol import Refusal as Refusal
 from ingest.instagram.graph_protocol import Usage as Usage
@@ -39,21 +40,25 @@ _WITHHELD = -1
 _MAX_COUNT = 2**63 - 1
 
 
-def rows_of(document: Mapping[str, Any], receipt: Receipt) -> Parsed:
+def rows_of(document: Mapping[str, Any], receipt: Receipt, known: Sequence[str] = ()) -> Parsed:
     """The rows of one landed answer.
+
+    Args:
+        known: accounts and addresses that may be told of a caption; see `captions.references`.
 
     Raises:
         UnreadableBody: the receipt does not say what was asked, or the answer has another shape.
     """
     ask = receipt.asked
-    reader = {
+    readers: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Receipt, Parsed], None]] = {
         "account": _account,
-        "media": _media,
-        "stories": _stories,
+        "media": partial(_media, known=known),
+        "stories": partial(_stories, known=known),
         "insights": _many_insights,
         "media_insights": _insights,
         "account_insights": _insights,
-    }.get(str(ask.get("endpoint")))
+    }
+    reader = readers.get(str(ask.get("endpoint")))
     if reader is None or not ask.get("account_id"):
         raise UnreadableBody(
             "the receipt does not say what the Graph API was asked.",
@@ -124,7 +129,9 @@ def _data(document: Mapping[str, Any]) -> list[Any]:
     return data
 
 
-def _media(document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receipt, parsed: Parsed) -> None:
+def _media(
+    document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receipt, parsed: Parsed, known: Sequence[str] = ()
+) -> None:
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     is_story = ask["endpoint"] == "stories"
@@ -170,6 +177,7 @@ def _media(document: Mapping[str, Any], ask: Mapping[str, Any], _receipt: Receip
                 "presence": "listed",
                 "children_count": _children(record),
                 "hashtags": " ".join(hashtags(caption)),
+                "caption_references": " ".join(references(caption, known)),
                 "like_count": _count(record, "like_count", pointer, parsed),
                 "comments_count": _count(record, "comments_count", pointer, parsed),
                 "content_hash": _content_hash(record, post_id, posted_at, caption),
@@ -186,9 +194,11 @@ def _children(record: Mapping[str, Any]) -> int | None:
     return len(data) if isinstance(data, list) else None
 
 
-def _stories(document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Receipt, parsed: Parsed) -> None:
+def _stories(
+    document: Mapping[str, Any], ask: Mapping[str, Any], receipt: Receipt, parsed: Parsed, known: Sequence[str] = ()
+) -> None:
     """Stories that can be seen, and those that are over without having been asked about: a gap, and no zero."""
-    _media(document, ask, receipt, parsed)
+    _media(document, ask, receipt, parsed, known)
     parsed.rows["social_metric_observations"] = [
         {
             "account_id": ask["account_id"],

@@ -69,7 +69,7 @@ class GraphApi(Adapter):
         Raises:
             UnreadableBody: the bytes are no answer of the Graph API, or the receipt does not say what was asked.
         """
-        return rows_of(read_json(body), receipt)
+        return rows_of(read_json(body), receipt, options.caption_references)
 
     def fetch(self, context: FetchContext) -> Iterator[Arrival]:
         """Ask for what is due of the account, its stories, its posts and their insights.

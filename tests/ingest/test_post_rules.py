@@ -19,6 +19,7 @@ RULE = {
     "rule_id": "tag_moa", "kind": "branch_hashtag", "hashtags": ["moa"], "branch_ids": ["moa"], "reason": "its tag",
     "valid_from": "2020-01-01",
 }  # fmt: skip
+MENTION = {"kind": "branch_mention", "hashtags": [], "references": ["@MoaBibliotek"]}
 DECISION = {"post": "C1a2B3c4D5e", "branch_ids": ["moa"], "reason": "no tag", "decided_by": "editor"}
 
 
@@ -52,7 +53,14 @@ def test_norwegian_letters_are_letters_however_they_are_composed(tag: str) -> No
         ({"kind": "theme", "branch_ids": []}, "needs theme_id"),
         ({"kind": "shared"}, "takes no branch_ids"),
         ({"theme_id": "music"}, "takes no theme_id"),
-        ({"kind": "mention"}, "branch_hashtag"),
+        ({"kind": "mention"}, "branch_mention"),
+        ({"kind": "branch_mention"}, "needs references"),
+        ({"references": ["@moa"]}, "takes no references"),
+        ({"kind": "branch_mention", "hashtags": [], "references": ["example.org/moa"]}, "goes by accounts"),
+        ({"kind": "event_link", "hashtags": [], "references": ["@moa"]}, "goes by addresses"),
+        ({"kind": "event_link", "references": ["example.org/moa"]}, "takes no hashtags"),
+        ({"kind": "event_link", "hashtags": [], "references": ["moa"]}, "neither an account"),
+        ({"kind": "branch_mention", "hashtags": [], "references": ["@moa", "@MOA"]}, "twice"),
         ({"valid_to": "2019-01-01"}, "not after"),
     ],
 )
@@ -82,6 +90,7 @@ def test_a_decision_names_its_post_as_text_and_each_branch_once(changes: dict[st
         ({"post_rules": [{**RULE, "branch_ids": ["nowhere"]}]}, "nowhere"),
         ({"post_rules": [RULE, RULE]}, "tag_moa"),
         ({"post_decisions": [DECISION, DECISION]}, "C1a2B3c4D5e"),
+        ({"post_rules": [{**RULE, **MENTION}]}, "@moabibliotek.*caption_references"),
     ],
 )
 def test_rules_and_decisions_are_checked_against_the_library(
@@ -105,14 +114,16 @@ def test_rules_become_rows_by_hashtag_and_branch(project: Path) -> None:
             "post_rules": (
                 rule(hashtags=["moa", "moabok"], branch_ids=["moa", "skodje"]),
                 rule(rule_id="all", kind="shared", hashtags=[], branch_ids=[]),
+                rule(rule_id="account", **MENTION),
             ),
             "post_decisions": (PostDecision.model_validate({**DECISION, "branch_ids": []}),),
         }
     )
     tables = dict(_rows(loaded.model_copy(update={"library": library})))
-    told = [(r["rule_number"], r["hashtag"], r["branch_id"]) for r in tables["post_rules"]]
+    told = [(r["rule_number"], r["hashtag"], r["caption_reference"], r["branch_id"]) for r in tables["post_rules"]]
     assert told == [
-        (1, "moa", "moa"), (1, "moa", "skodje"), (1, "moabok", "moa"), (1, "moabok", "skodje"), (2, None, None),
+        (1, "moa", None, "moa"), (1, "moa", None, "skodje"), (1, "moabok", None, "moa"), (1, "moabok", None, "skodje"),
+        (2, None, None, None), (3, None, "@moabibliotek", "moa"),
     ]  # fmt: skip
     assert [(r["post"], r["branch_id"]) for r in tables["post_decisions"]] == [("C1a2B3c4D5e", None)]
     assert set(tables["post_rules"][0]) == {c.name for c in LIBRARY_TABLES["post_rules"].columns}

@@ -7,6 +7,7 @@ with tellings as (
         posts.source_id,
         posts.content_hash,
         posts.hashtags,
+        posts.caption_references,
         posts.received_at,
         row_number() over (
             partition by claims.account_id, claims.post_id, posts.source_id, posts.content_hash
@@ -34,6 +35,7 @@ final as (
         source_id,
         content_hash,
         max(case when telling_rank = 1 then hashtags end) as hashtags,
+        max(case when telling_rank = 1 then caption_references end) as caption_references,
         min(received_at) as first_told_at,
         max(received_at) as last_told_at
     from tellings

@@ -1,6 +1,7 @@
--- Which branches a post speaks for: what a person decided, else its hashtags by the dated rules, a branch's own tag
--- before an event's; else it is for the library as a whole, if a rule says so; else unassigned. The first kind that
--- says anything decides, and its branches share the post equally.
+-- Which branches a post speaks for: what a person decided, else its caption by the dated rules, a branch's own tag
+-- before an event's tag or page, and last an account that is mentioned (the platform may drop the sign before it); else
+-- it is for the library as a whole, if a rule says so; else unassigned. The first kind that says anything decides, and
+-- its branches share the post equally.
 with posts as (
 
     select * from {{ ref('int_social__posts') }}
@@ -42,7 +43,10 @@ tagged as (
     select
         posts.account_id,
         posts.post_id,
-        case rules.kind when 'branch_hashtag' then 2 when 'event_hashtag' then 3 else 4 end as kind_rank,
+        case rules.kind
+            when 'branch_hashtag' then 2 when 'event_hashtag' then 3 when 'event_link' then 3 when 'branch_mention' then 4
+            else 5
+        end as kind_rank,
         rules.rule_number,
         rules.branch_id,
         rules.kind as rule_kind,
@@ -55,6 +59,12 @@ tagged as (
             and (
                 rules.hashtag is null
                 or {{ dbt.position("' ' || rules.hashtag || ' '", "' ' || coalesce(posts.hashtags, '') || ' '") }} > 0
+            )
+            and (
+                rules.caption_reference is null
+                or {{ dbt.position(
+                    "' ' || rules.caption_reference || ' '", "' ' || coalesce(posts.caption_references, '') || ' '"
+                ) }} > 0
             )
     left join memberships
         on

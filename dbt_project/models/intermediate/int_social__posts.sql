@@ -1,6 +1,6 @@
 -- One post out of several tellings. Each field is that of the source that is believed first and tells it; within a
 -- source the newest telling. The row that tells of a post's end holds nothing else of it: what was told before stays.
-{% set fields = ['posted_at', 'shortcode', 'media_type', 'product_type', 'hashtags', 'children_count'] %}
+{% set fields = ['posted_at', 'shortcode', 'media_type', 'product_type', 'hashtags', 'caption_references', 'children_count'] %}
 with tellings as (
 
     select
@@ -112,6 +112,7 @@ final as (
         localised.media_type,
         localised.product_type,
         localised.hashtags,
+        localised.caption_references,
         localised.children_count,
         case when localised.gone_at is null then 'listed' else 'gone' end as presence,
         localised.gone_at,

@@ -7,6 +7,7 @@ select
     media_type,
     product_type,
     hashtags,
+    caption_references,
     presence,
     children_count,
     like_count,

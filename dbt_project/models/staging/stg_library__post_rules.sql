@@ -3,6 +3,7 @@ select
     rule_number,
     kind,
     hashtag,
+    caption_reference,
     branch_id,
     theme_id,
     valid_from,

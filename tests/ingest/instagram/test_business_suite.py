@@ -96,6 +96,7 @@ def test_an_english_export_gives_posts_and_their_metrics() -> None:
         "media_type": "IMAGE",
         "product_type": "FEED",
         "hashtags": "moa",
+        "caption_references": "",
     }
     assert values(parsed) == LIFE
     assert {m["shortcode"] for m in metrics(parsed)} == {post["shortcode"]}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from exports import ACCOUNT_ID, metrics, posts, read
+import pytest
+from exports import ACCOUNT_ID, make_receipt, make_source, metrics, posts, read
 
-from ingest.adapters import adapters
+from ingest.adapters import adapter_for, adapters
 from ingest.instagram.post_identity import created_at, id_of_moment
 
 POST, CODE = "17875951606801054", "CD_Yb7DMakV"
@@ -30,7 +33,9 @@ WEBHOOK = {
         }
     ],
 }
-DOWNLOAD = [{"media": [{"uri": "media/1.jpg", "creation_timestamp": int(POSTED_AT.timestamp()), "title": ""}]}]
+DOWNLOAD: list[dict[str, Any]] = [
+    {"media": [{"uri": "media/1.jpg", "creation_timestamp": int(POSTED_AT.timestamp()), "title": ""}]}
+]
 
 
 def test_sources_that_disagree_are_all_kept_and_name_one_post() -> None:
@@ -64,3 +69,37 @@ def test_a_download_names_the_second_that_the_others_tell() -> None:
     made_at = created_at(CODE)
     assert made_at is not None
     assert id_of_moment(made_at) == download["post_id"]
+
+
+MORE = {"instagram_graph": {"token_env": "NOT_NEEDED_HERE"}}
+CAPTION = "Bli med @moabibliotek og @kari.nordmann, sjå example.org/fest og example.org/kari"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "body"),
+    [
+        (
+            "instagram_business_suite",
+            SUITE.replace("Likes\n", "Likes,Description\n").replace("41,3", f'41,3,"{CAPTION}"'),
+        ),
+        (
+            "instagram_connector_tables",
+            CONNECTOR.replace("media_type\n", "media_type,caption\n").replace("IMAGE\n", f'IMAGE,"{CAPTION}"\n'),
+        ),
+        ("instagram_download", json.dumps([{"media": [{**DOWNLOAD[0]["media"][0], "title": CAPTION}]}])),
+        (
+            "instagram_graph",
+            json.dumps({"data": [{"id": POST, "timestamp": "2020-08-17T12:25:20+0000", "caption": CAPTION}]}),
+        ),
+    ],
+)
+def test_every_source_lets_the_named_accounts_and_pages_out_of_a_caption_and_no_others(adapter: str, body: str) -> None:
+    """Which source tells of a post must not decide which branch it is for, nor who is told of in it."""
+    named = ["@moabibliotek", "example.org/fest"]
+    landed = adapters()[adapter].minimise(body.encode(), "posts_1.json") if "download" in adapter else body.encode()
+    source = make_source(adapter, account_id=ACCOUNT_ID, caption_references=named, **MORE.get(adapter, {}))
+    reader, options = adapter_for(source)
+    ask = json.dumps({"endpoint": "media", "account_id": ACCOUNT_ID})
+    (post,) = posts(reader.parse(landed, replace(make_receipt(landed), ask=ask), source, options))
+    assert post["caption_references"] == "@moabibliotek example.org/fest"
+    assert "kari" not in str(post)
