@@ -772,7 +772,8 @@ class Figure(_Model):
     """The definition of one number: what it counts, in which unit, by which rule, from which source of rules.
 
     `domain` says where its inputs stand, so that the way back to the bytes can be walked.
-    `aggregation` says how it may be rolled up; `none` forbids it.
+    `aggregation` says how it may be rolled up; `none` forbids it. `growth` says how two years of it compare: as a share
+    of the year before, in percentage points (for what is a share itself), or not at all.
     """
 
     figure_id: Identifier
@@ -781,6 +782,7 @@ class Figure(_Model):
     domain: Literal["visits", "events", "partners", "social"]
     unit: str
     aggregation: Literal["sum", "ratio", "last", "none"]
+    growth: Literal["share", "points", "none"] = "share"
     decimals: int = Field(default=0, ge=0, le=4)
     definition: str
     rule_source: str

@@ -25,6 +25,8 @@ from publishing.errors import UnknownSelection
 from publishing.reader import Snapshot, open_snapshot
 
 FORMATS = ("table", "csv", "json")
+# What rows know of their own display, and no form tells.
+_INNER = ("decimals", "growth_kind")
 # Between two such years a difference is not growth.
 _BREAKS: dict[str | None, str] = {"B": "break in series", "D": "definition differs"}
 
@@ -39,6 +41,8 @@ class FigureRow:
         observed_share: of the scheduled open time, 0-1.
         quantity_share: reported / (reported + estimated), 0-1.
         base_value, growth_share: the year before and the growth on it, for yearly figures.
+        growth_points: the same in percentage points, for figures that are shares themselves.
+        growth_kind: share, points or none: how two years compare; not told in CSV and JSON.
     """
 
     figure_id: str
@@ -66,8 +70,10 @@ class FigureRow:
     comparability: str
     base_value: float | None
     growth_share: float | None
+    growth_points: float | None
     growth_comparability: str | None
     growth_status_value: str | None
+    growth_kind: str | None
     note: str | None
     as_of: datetime | None
     data_version: str
@@ -108,8 +114,8 @@ final as (
         branches.branch_name, f.period_kind, f.period_start, f.period_end, f.value, f.value_low, f.value_high,
         f.unit, coalesce(d.decimals, 0) as decimals, f.observed_share, f.quantity_share, f.method, f.status_value,
         f.status_publication, f.comparability, f.note, f.as_of, f.data_version,
-        growth.base_value, growth.growth_share, growth.comparability as growth_comparability,
-        growth.status_value as growth_status_value
+        growth.base_value, growth.growth_share, growth.growth_points, growth.comparability as growth_comparability,
+        growth.status_value as growth_status_value, growth.growth_kind
     from kpi.figures as f
     left join core.dim_figure as d
         on f.figure_id = d.figure_id and f.definition_version = d.definition_version
@@ -189,12 +195,15 @@ def select(
 
 
 def _row(raw: dict[str, Any], *, is_simulated: bool) -> FigureRow:
-    for name in ("value", "value_low", "value_high", "observed_share", "quantity_share", "base_value", "growth_share"):
+    for name in (
+        *("value", "value_low", "value_high", "observed_share", "quantity_share"),
+        *("base_value", "growth_share", "growth_points"),
+    ):
         number = raw[name]
         raw[name] = None if number is None or not math.isfinite(number) else float(number)
     # A part of a sum is not the sum: whatever stands there under such a status must not be quoted.
     if raw["status_value"] in display.VALUELESS:
-        raw["value"] = raw["value_low"] = raw["value_high"] = raw["growth_share"] = None
+        raw["value"] = raw["value_low"] = raw["value_high"] = raw["growth_share"] = raw["growth_points"] = None
     status = display.status(
         has_value=raw["value"] is not None,
         status_value=raw["status_value"],
@@ -336,16 +345,22 @@ def growth_text(row: FigureRow, style: display.Style = display.PRINTED) -> str:
     """Growth on the year before, from unrounded values, or the word for why there is none."""
     if row.growth_comparability in _BREAKS:
         return "not comparable"
+    if row.growth_points is not None:
+        return _points(row.growth_points)
     if row.growth_share is not None:
         return display.percent(row.growth_share, style, sign=True)
     return display.NOTHING
+
+
+def _points(growth: float) -> str:
+    return f"{growth:+.1f} points"
 
 
 def _plain(row: FigureRow) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in asdict(row).items()
-        if name != "decimals"
+        if name not in _INNER
     }
 
 
@@ -353,7 +368,7 @@ def render_csv(figures: FigureTable) -> str:
     """RFC 4180: comma, CRLF, header; unrounded numbers with a full stop; an empty cell is a missing value."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    names = [f.name for f in fields(FigureRow) if f.name != "decimals"]
+    names = [f.name for f in fields(FigureRow) if f.name not in _INNER]
     writer.writerow(names)
     for row in figures.rows:
         plain = _plain(row)
@@ -390,7 +405,7 @@ def headline(published: Path, figure: str | None = None) -> list[str]:
 
 def _headline(row: FigureRow) -> str:
     year = row.period_start.year
-    if row.base_value is None:
+    if row.base_value is None or row.growth_kind == "none":
         return ""
     plain = display.PLAIN
     base = f"{row.figure_id} {row.area_id}: {display.number(row.base_value, row.decimals, plain)} ({year - 1}) -> "
@@ -400,6 +415,8 @@ def _headline(row: FigureRow) -> str:
     line = f"{base}{display.number(row.value, row.decimals, plain)} ({year})"
     if row.growth_comparability in _BREAKS:
         return f"{line}, not comparable ({_BREAKS[row.growth_comparability]})"
+    if row.growth_points is not None:
+        return f"{line}, {_points(row.growth_points)}"
     if row.growth_share is None:
         return f"{line}, no growth"
     return f"{line}, {display.percent(row.growth_share, plain, sign=True)}"

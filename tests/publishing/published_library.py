@@ -100,7 +100,7 @@ def make_build(
             head, tail = [row[0], "1", *row[1:]], [AS_OF, data_version]
             con.execute(f"insert into kpi.figures values ({', '.join('?' * 20)})", head + tail)
         for row in reversed(growth) if reverse else growth:
-            con.execute(f"insert into kpi.yearly_growth values ({', '.join('?' * 9)})", row)
+            con.execute(f"insert into kpi.yearly_growth values ({', '.join('?' * 9)}, null, default)", row)
         for domain, day, branch, number in reversed(bridge) if reverse else bridge:
             con.execute(
                 "insert into core.bridge_figure_input values (?, ?, ?, ?, ?, ?, 3)",

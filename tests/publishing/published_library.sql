@@ -70,7 +70,8 @@ create table kpi.figures (figure_id varchar not null, definition_version varchar
     observed_share double, quantity_share double, method varchar, status_value varchar, status_publication varchar,
     comparability varchar, note varchar, as_of timestamp, data_version varchar);
 create table kpi.yearly_growth (figure_id varchar, area_id varchar, branch_id varchar, year integer, value double,
-    base_value double, growth_share double, comparability varchar, status_value varchar);
+    base_value double, growth_share double, comparability varchar, status_value varchar, growth_points double,
+    growth_kind varchar default 'share');
 create view kpi.visits_year as select * from {catalog}.kpi.figures where figure_id = 'visits' and period_kind = 'year';
 comment on table kpi.figures is 'One row per figure, area, branch and period; it''s the long table.';
 comment on column kpi.figures.value is 'The value; null when unknown, never 0.';

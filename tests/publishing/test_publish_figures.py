@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from published_library import Rooms, make_build
 from rich.console import Console
@@ -206,6 +207,28 @@ def test_headlines_are_plain_lines_with_both_years(published: Rooms) -> None:
         "visits 1508: 220 001 (2023) -> 90 000 (2024), not comparable (break in series) [SIMULATED]",
     ]
     assert all(unicodedata.normalize("NFKD", line).isascii() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "points", "line"),
+    [
+        ("points", None, 2.04, "visits 1507: 200 000 (2022) -> 220 001 (2023), +2.0 points [SIMULATED]"),
+        ("points", None, -0.5, "visits 1507: 200 000 (2022) -> 220 001 (2023), -0.5 points [SIMULATED]"),
+        ("none", None, None, None),
+    ],
+)
+def test_a_share_is_headed_by_points_and_what_has_no_growth_by_nothing(
+    rooms: Rooms, inputs: ManifestInputs, kind: str, share: float | None, points: float | None, line: str | None
+) -> None:
+    """A third more per cent of engagement, or fewer days of silence in per cent, are numbers that nobody can use."""
+    make_build(rooms.build)
+    with duckdb.connect(str(rooms.build)) as con:
+        con.execute(
+            "update kpi.yearly_growth set growth_kind = ?, growth_share = ?, growth_points = ?", [kind, share, points]
+        )
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    told = [told for told in figures.headline(rooms.published) if "1507" in told]
+    assert told == ([] if line is None else [line])
 
 
 def test_a_headline_tells_an_incomplete_year_instead_of_leaving_it_out(rooms: Rooms, inputs: ManifestInputs) -> None:

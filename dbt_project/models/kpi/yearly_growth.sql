@@ -1,5 +1,6 @@
 -- Growth from unrounded values, and only between two years that mean the same: one definition, one area version, no
--- break. Shares of growth are refused where the base is missing or zero.
+-- break. Shares of growth are refused where the base is missing or zero, and for figures of which they say nothing: a
+-- share's change is told in percentage points, a number of days has none.
 with years as (
 
     select
@@ -7,6 +8,16 @@ with years as (
         cast(extract(year from period_start) as int) as year
     from {{ ref('figures') }}
     where period_kind = 'year'
+
+),
+
+definitions as (
+
+    select
+        figure_id,
+        definition_version,
+        growth_kind
+    from {{ ref('dim_figure') }}
 
 ),
 
@@ -21,6 +32,7 @@ paired as (
         years.value,
         years.comparability,
         years.status_value,
+        coalesce(definitions.growth_kind, 'share') as growth_kind,
         base.value as base_value,
         base.definition_version as base_definition_version
     from years
@@ -30,6 +42,10 @@ paired as (
             and years.area_id = base.area_id
             and coalesce(years.branch_id, '') = coalesce(base.branch_id, '')
             and years.year = base.year + 1
+    left join definitions
+        on
+            years.figure_id = definitions.figure_id
+            and years.definition_version = definitions.definition_version
 
 ),
 
@@ -43,9 +59,16 @@ final as (
         value,
         base_value,
         case
-            when comparability = '' and definition_version = base_definition_version and base_value > 0
+            when
+                growth_kind = 'share' and comparability = '' and definition_version = base_definition_version
+                and base_value > 0
                 then (value - base_value) / base_value
         end as growth_share,
+        case
+            when growth_kind = 'points' and comparability = '' and definition_version = base_definition_version
+                then 100 * (value - base_value)
+        end as growth_points,
+        growth_kind,
         case
             when comparability <> '' then comparability
             when base_definition_version <> definition_version then 'D'

@@ -5,6 +5,7 @@ select
     domain,
     unit,
     aggregation,
+    growth_kind,
     decimals,
     definition,
     rule_source,

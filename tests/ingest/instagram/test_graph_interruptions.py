@@ -50,7 +50,11 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def busy(bench: Any, api: GraphApi, make: Any) -> None:
     """An account with something of everything: albums, reels, old and silent posts, stories, a metric refused."""
-    kinds = ({}, {"media_type": "CAROUSEL_ALBUM", "children": 3}, {"media_type": "VIDEO", "product_type": "REELS"})
+    kinds: tuple[dict[str, Any], ...] = (
+        {},
+        {"media_type": "CAROUSEL_ALBUM", "children": 3},
+        {"media_type": "VIDEO", "product_type": "REELS"},
+    )
     posts = [make(n, days_old=n + 0.3, caption=f"#moabibliotek #tag{n}", **kinds[n % 3]) for n in range(2, 60)]
     posts += [make(70, days_old=80.3, before_conversion=True), make(71, days_old=90.3, silent_for=DAY * 400)]
     posts += [story(make, 80, 5), story(make, 81, 6, too_few_viewers=True)]
@@ -108,6 +112,7 @@ def refused(bench: Any, now: datetime, after: int, answer: Response) -> BaseExce
     """A poll of which all calls after so many get this answer; the failure that it ends with."""
     start = len(bench.wire.calls)
     bench.wire.instead = lambda _p, _q: answer if len(bench.wire.calls) - start > after else None
+    failure: BaseException
     (failure,) = bench.poll(now, at=NOW).failures
     bench.wire.instead = lambda _p, _q: None
     return failure
