@@ -376,6 +376,44 @@ def attendance_sheet(file: Annotated[Path, typer.Argument(help="Where to write t
         out.print(f"wrote {escape(str(file))}")
 
 
+instagram = typer.Typer(help="The Instagram account's token.", no_args_is_help=True)
+app.add_typer(instagram, name="instagram")
+
+
+@instagram.command("renew-token")
+def renew_token(
+    source: Annotated[str, typer.Argument(help="The source's id, as in sources.yaml.")],
+    to: Annotated[Path, typer.Option("--to", help="A new file for the new token; only its owner can read it.")],
+    exchange_env: Annotated[
+        str | None,
+        typer.Option(
+            help="The environment variable with a short-lived token to exchange; else the present one is renewed."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Renew a token, or exchange a short one for one of 60 days. The token is never printed."""
+    settle(config, home)
+    with told_errors():
+        from ingest import config as description
+        from ingest.adapters import adapter_for
+        from ingest.http import Session
+        from ingest.instagram import tokens
+        from orchestration.clock import clock
+
+        chosen = description.load().source(source)
+        options = adapter_for(chosen)[1]
+        session = Session(allow_loopback=getattr(options, "allow_loopback", False))
+        token = tokens.renew_into(to, chosen, session, clock(), short_token_env=exchange_env)
+        until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "without a stated end"
+        out.print(f"{source}: a new token, {until}, is in {escape(str(to))}, which only you can read.")
+        out.print(
+            f"Put it into {options.token_env}, set token_expires_on in sources.yaml, look at `levende doctor`, then "
+            "delete the file."
+        )
+
+
 def add_plugins(to: typer.Typer, arguments: list[str]) -> None:
     """Sub-commands of other packages, found by entry point. Imported only when called by name; listed by it else."""
     called = next((word for word in arguments if not word.startswith("-")), None)

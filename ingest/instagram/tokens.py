@@ -1,7 +1,8 @@
 """How long a token lives: exchanging, refreshing, looking at it, and the countdown to its end.
 
 What belongs here: everything about a token that is no poll. What does not: where tokens are kept. They stay in the
-environment; a renewed one is handed to the caller, who puts it there, and is never written by this module.
+environment; a renewed one is handed to the caller, or written once into a new file that only its owner can read, from
+which a person takes it there.
 
 A token of a system user may never end, and one that never ends must not be "renewed" into one of sixty days. `0`
 (never) and an absent date (unknown) are therefore two answers.
@@ -9,9 +10,11 @@ A token of a system user may never end, and one that never ends must not be "ren
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from ingest.adapters import adapter_for
@@ -216,6 +219,47 @@ def refresh(source: Source, session: Session, state: TokenState, now: datetime) 
     return _token(
         session, f"{base}/refresh_access_token", {"grant_type": "ig_refresh_token", "access_token": token}, now
     )
+
+
+def renew_into(
+    file: Path, source: Source, session: Session, now: datetime, *, short_token_env: str | None = None
+) -> Token:
+    """Renew a source's token, or exchange a short one, and leave the new one in a file of mode 0600.
+
+    The file is made before Meta is asked, so that no token is handed out that then has no place to go.
+
+    Args:
+        file: must not exist; a token that is kept nowhere else must not be overwritten.
+        short_token_env: the environment variable with a token that the login just gave; without it the token in
+            `token_env` is refreshed.
+
+    Raises:
+        ConfigurationError: the file is there, or can't be made; a variable is missing; the options are wrong.
+        PermanentFailure: as `exchange` and `refresh`.
+        TransientFailure: Meta could not be reached.
+    """
+    _options(source)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be made ({error.strerror}).",
+            next_action="Name a new file in a folder that you may write to.",
+        ) from None
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            if short_token_env is not None:
+                token = exchange(source, session, secret(short_token_env), now)
+            else:
+                token = refresh(source, session, probe(source, session, now), now)
+            os.fchmod(out.fileno(), 0o600)
+            out.write(token.text + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        file.unlink()
+        raise
+    return token
 
 
 def refresh_all(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import stat
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from ingest.config import Source
-from ingest.errors import PermanentFailure, TransientFailure
+from ingest.errors import ConfigurationError, PermanentFailure, TransientFailure
 from ingest.http import Limits, Session
-from ingest.instagram.tokens import exchange, probe, refresh, refresh_all, token_state
+from ingest.instagram.tokens import exchange, probe, refresh, refresh_all, renew_into, token_state
+from orchestration import cli
 from sandbox.graph_api import GraphApi
 from sandbox.graph_tokens import KnownToken, Tokens
 
@@ -189,3 +193,55 @@ def test_a_poll_warns_of_its_tokens_end(bench: Any, caplog: pytest.LogCaptureFix
     bench.options |= {"token_expires_on": "2026-09-05"}
     assert not bench.poll().failures
     assert any("ends on 2026-09-05, in 3 days" in r.getMessage() for r in caplog.records)
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_a_renewed_token_is_left_in_a_new_file_that_only_its_owner_reads(
+    bench: Any, tokens: Tokens, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_short: bool
+) -> None:
+    """Printed, it would stand in a terminal's history or a scheduler's log for sixty days."""
+    tokens.known["short-token-1234"] = KnownToken(NOW, NOW + timedelta(hours=1), SCOPES)
+    monkeypatch.setenv("SHORT_TOKEN", "short-token-1234")
+    file = tmp_path / "token"
+    new = renew_into(file, source(bench), session, NOW, short_token_env="SHORT_TOKEN" if is_short else None)
+    assert file.read_text() == new.text + "\n"
+    assert new.text.startswith("short-token") == is_short
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_token_that_can_not_be_kept_is_not_asked_for_and_a_refusal_leaves_no_file(
+    bench: Any, api: GraphApi, tokens: Tokens, session: Session, tmp_path: Path
+) -> None:
+    """The file that is there may hold the only copy of another token."""
+    file = tmp_path / "token"
+    file.write_text("the only copy")
+    before = dict(tokens.known)
+    with pytest.raises(ConfigurationError, match="can't be made"):
+        renew_into(file, source(bench), session, NOW)
+    assert (file.read_text(), tokens.known) == ("the only copy", before)
+    tokens.known[api.token] = KnownToken(NOW, None, SCOPES)
+    with pytest.raises(PermanentFailure, match="never ends"):
+        renew_into(tmp_path / "another", source(bench), session, NOW)
+    assert not (tmp_path / "another").exists()
+
+
+def test_the_command_renews_a_token_without_printing_it(
+    bench: Any, tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A person is told where it is and where to put it; neither secret shows."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("LEVENDE_CONFIG", "LEVENDE_HOME"):  # which the command sets for its children
+        monkeypatch.setenv(name, str(tmp_path))
+    described = bench.configuration
+    monkeypatch.setattr("ingest.config.load", lambda: described)
+    monkeypatch.setattr("orchestration.clock.clock", lambda: NOW)
+    result = CliRunner().invoke(cli.app, ["instagram", "renew-token", "instagram_bench", "--to", str(tmp_path / "new")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "new").read_text().strip()
+    assert text in tokens.known
+    assert "GRAPH_TOKEN" in result.output
+    assert "2026-10-31" in result.output or "2026-10-30" in result.output
+    for secret in (text, APP_SECRET):
+        assert secret not in result.output + caplog.text
+    again = CliRunner().invoke(cli.app, ["instagram", "renew-token", "instagram_bench", "--to", str(tmp_path / "new")])
+    assert again.exit_code == cli.MISUSED
