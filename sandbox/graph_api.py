@@ -164,6 +164,7 @@ class GraphApi:
         grown: the share of the final counts that a post of an age has.
         base: the address that stands in `paging.next`.
         allowed: which metrics a kind of post has.
+        takes_batches: without, a batch is refused as a call that there is not.
     """
 
     def __init__(
@@ -183,7 +184,9 @@ class GraphApi:
         grown: Callable[[timedelta], float] = grown_share,
         base: str = "https://graph.facebook.com",
         allowed: Mapping[tuple[str, str], frozenset[str]] = ALLOWED,
+        takes_batches: bool = True,
     ) -> None:
+        self.takes_batches = takes_batches
         self.account = account
         self.posts = sorted(posts, key=lambda p: (p.posted_at, p.post_id), reverse=True)
         self.followers_at = followers_at
@@ -219,6 +222,8 @@ class GraphApi:
     def _batch(self, path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]) -> Response:
         try:
             token = self._check_token(query, headers)
+            if not self.takes_batches:
+                raise Refused(400, 100, "Unsupported post request.", subcode=33, kind="GraphMethodException")
             parts = json.loads(query["batch"][0])
             if not isinstance(parts, list) or not 1 <= len(parts) <= LARGEST_BATCH:
                 raise Refused(

@@ -79,6 +79,14 @@ class ClientOptions(Protocol):
     def max_wait_minutes(self) -> float: ...
 
 
+class _NoBatches(Exception):
+    """The host refused a batch as such, not what was asked in it."""
+
+
+# What a whole batch is refused for that each of its questions would be refused for, too.
+_OF_EACH_QUESTION = frozenset({"token", "permission", "limit", "busy", "blocked", "proof"})
+
+
 @dataclass(frozen=True)
 class Question:
     """One GET: its path, such as `/17841400000000001/media`, its parameters, and the metrics among them."""
@@ -160,8 +168,9 @@ class GraphClient:
             self.proof = {"appsecret_proof": signature(token, app_secret)}
             self.secrets += [app_secret, self.proof["appsecret_proof"]]
         self.base = f"{address(options.login, options.host)}/{options.api_version}"
-        # Nothing says that graph.instagram.com takes batches; there each question goes alone.
         self.batch_size = options.batch_size or (LARGEST_BATCH if options.login == "facebook" else 1)
+        if options.login != "facebook" and options.batch_size is None:
+            log.info("Questions go one by one: nothing says that %s takes batches.", HOSTS[options.login])
         self.usage = Usage()
         self.spent = 0
         self.trips = 0
@@ -206,7 +215,16 @@ class GraphClient:
             width = min(width, self._allowed(len(waiting)))
             numbers, waiting = waiting[:width], waiting[width:]
             self._brake(len(numbers))
-            replies = self._replies([questions[n] for n in numbers])
+            try:
+                replies = self._replies([questions[n] for n in numbers])
+            except _NoBatches as refused:
+                self.batch_size = width = 1
+                waiting = numbers + waiting
+                self.tell(
+                    f"Questions go one by one: the host takes no batches ({refused}). Set batch_size: 1 in the "
+                    "source's options to spare the attempt."
+                )
+                continue
             told, again = [], []
             is_over = any(_is_limit(reply) for reply in replies) and self._waited()
             for number, reply in zip(numbers, replies, strict=True):
@@ -261,6 +279,9 @@ class GraphClient:
         if not isinstance(answers, list) or len(answers) != len(questions):
             # A refusal of the whole batch (a dead token, say) is the answer to each of its questions.
             self._note(usage)
+            refusal = _refusal_of_batch(answer)
+            if answer.status < 500 and (refusal is None or refusal.kind not in _OF_EACH_QUESTION):
+                raise _NoBatches(str(refusal or f"HTTP {answer.status} without a list of answers"))
             return [self._reply(answer.status, answer.body, answer.headers, question) for question in questions]
         replies = []
         for part, question in zip(answers, questions, strict=True):
@@ -380,6 +401,13 @@ class GraphClient:
 
     def _back_off(self, tries: int) -> None:
         self.pause(BACKOFF_SECONDS * 2 ** (tries - 1) * (1 + self._jitter.random()))
+
+
+def _refusal_of_batch(answer: Answer) -> Refusal | None:
+    try:
+        return refusal_of(read_json(answer.body))
+    except UnreadableBody:
+        return None
 
 
 def _is_limit(reply: Reply) -> bool:

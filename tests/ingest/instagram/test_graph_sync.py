@@ -79,6 +79,55 @@ def test_without_batches_the_lake_is_the_same(
     assert set(bench.statuses().values()) == {"measured"}
 
 
+def test_with_instagram_login_questions_go_one_by_one_and_the_log_says_why(
+    bench: Any, api: GraphApi, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Meta's pages tell of batches for the other host only; whoever wonders about fifty trips finds the reason."""
+    caplog.set_level("INFO", "levende.ingest.instagram")
+    api.takes_batches = False
+    api.posts = [make(n, days_old=n) for n in range(1, 4)]
+    bench.options["login"] = "instagram"
+    assert not bench.poll().failures
+    assert api.trip_count == api.call_count == 5
+    assert sum("nothing says that graph.instagram.com takes batches" in r.getMessage() for r in caplog.records) == 1
+
+
+@pytest.mark.parametrize("login", ["facebook", "instagram"])
+def test_a_host_that_refuses_batches_is_asked_one_by_one_with_the_reason_told_once(
+    bench: Any, api: GraphApi, make: Make, caplog: pytest.LogCaptureFixture, login: str
+) -> None:
+    """The refusal comes under the code of a deleted post: taken for one, every post would be buried in three days."""
+    api.posts = [make(n, days_old=n) for n in range(1, 7)]
+    api.takes_batches = False
+    bench.options |= {"login": login, "batch_size": 3}
+    assert not bench.poll().failures
+    assert bench.read().rejects == 0
+    assert set(bench.statuses().values()) == {"measured"}
+    assert len({subject for subject, _m in bench.statuses()}) == 6
+    # account, list, the post that goes ahead, one batch in vain, five alone
+    assert api.trip_count == 1 + 1 + 1 + 1 + 5
+    told = [r.getMessage() for r in caplog.records if "takes no batches" in r.getMessage()]
+    assert len(told) == 1
+    assert "code 100 (33)" in told[0]
+    assert "batch_size: 1" in told[0]
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_an_unknown_or_service_error_is_tried_again_with_jitter_until_it_answers(
+    bench: Any, api: GraphApi, make: Make, code: int
+) -> None:
+    """Codes 1 and 2 pass; equal pauses would bring every installation back in the same second."""
+    api.posts = [make(7, days_old=2)]
+    busy = iter([refusal(code), refusal(code)])
+    bench.wire.instead = lambda path, _q: next(busy, None) if path.endswith("/insights") else None
+    assert not bench.poll().failures
+    first, second = bench.pauses
+    assert 2 < first < 4 < second < 8
+    assert second != 2 * first
+    bench.read()
+    assert set(bench.statuses().values()) == {"measured"}
+
+
 def test_a_question_that_a_batch_leaves_open_is_asked_again(bench: Any, api: GraphApi, make: Make) -> None:
     """Meta answers null for what a batch had no time for; read as an empty answer, posts would lose their numbers."""
     api.posts = [make(n, days_old=n) for n in range(1, 5)]
