@@ -139,6 +139,11 @@ class AccountInsights:
 
     def _count(self, metric: str, part: str, day: date, now: datetime) -> int:
         final = int.from_bytes(hashlib.sha256(f"{metric} {part} {day}".encode()).digest()[:2]) % 400
+        if metric == "follows_and_unfollows":
+            # The only metric that another telling, the snapshots, can prove wrong: the day's growth is its difference.
+            grown = self.followers_at(_end(day)) - self.followers_at(_end(day - timedelta(days=1)))
+            lost = max(int.from_bytes(hashlib.sha256(f"lost {day}".encode()).digest()[:1]) % 3, -grown)
+            final = {"FOLLOWER": grown + lost, "NON_FOLLOWER": lost}.get(part, grown + 2 * lost)
         share = min(1.0, max(0.0, (now - _end(day)) / self.grows_for)) if self.grows_for else 1.0
         return int(final * share)
 
