@@ -349,7 +349,7 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
         ),
         (
             "Estimates for what was not counted",
-            {"core.fct_visit_estimate"},
+            {"core.fct_visit_estimate", "core.fct_line_visits"},
             """
             select
                 e.line_id, e.method, count(distinct e.block_id) as gaps, sum(e.missing_minutes) as missing_minutes,
@@ -359,6 +359,12 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             from core.fct_visit_estimate as e
             inner join members as m
                 on e.branch_id = m.branch_id and e.span_start_on >= m.from_on and e.span_end_on <= m.to_on
+            -- a number told for several days that lies inside the period whole is counted there, and no part is used
+            where e.method <> 'span_split' or not exists (
+                select 1 from core.fct_line_visits as v
+                where v.line_id = e.line_id and v.span_start_on <= e.span_start_on and v.span_end_on >= e.span_end_on
+                    and v.span_start_on >= $start and v.span_end_on <= $end
+            )
             group by e.line_id, e.method
             order by e.line_id, e.method
             """,

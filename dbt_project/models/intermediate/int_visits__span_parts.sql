@@ -129,6 +129,8 @@ nearest as (
 
     select
         parts.*,
+        errors.length_class,
+        errors.block_count,
         -- each part as if it were an estimate of its own; quiet ones err as chance does
         errors.widening * errors.spread
         * sqrt(
@@ -169,7 +171,9 @@ final as (
                 then own_error * other_error / sqrt(own_error * own_error + other_error * other_error)
             else 0
         end as spread_visits,
-        cast(0 as double precision) as bias_visits
+        cast(0 as double precision) as bias_visits,
+        length_class,
+        block_count as masked_block_count
     from nearest
     where nearness = 1
 
