@@ -175,6 +175,7 @@ judged as (
 
     select
         runs.*,
+        coalesce(slot_rates.visits_per_minute, 0) as usual_visits_per_minute,
         coalesce(slot_rates.visits_per_minute, 0) * runs.told_minutes as expected_visits
     from runs
     left join slot_rates
@@ -245,6 +246,7 @@ weighed as (
         judged.run_number,
         judged.told_visits,
         judged.both_ways_count,
+        judged.usual_visits_per_minute,
         judged.expected_visits,
         case
             when weeks.expected_visits - coalesce(line_weeks.expected_visits, 0) >= 30
@@ -322,17 +324,35 @@ run_closed_visits as (
 
 ),
 
+left_out as (
+
+    select
+        zero_runs.line_id,
+        zero_runs.run_number,
+        zero_runs.run_start_at,
+        zero_runs.run_hour_count,
+        case
+            when coalesce(run_closed_visits.closed_visits, 0) < 0.5 * zero_runs.run_expected_visits
+                then zero_runs.run_expected_visits
+            else 0
+        end as run_expected_visits
+    from zero_runs
+    left join run_closed_visits
+        on
+            zero_runs.line_id = run_closed_visits.line_id
+            and zero_runs.run_number = run_closed_visits.run_number
+
+),
+
 verdicts as (
 
     select
         weighed.line_id,
         weighed.hour_start_at,
-        zero_runs.run_start_at,
-        zero_runs.run_hour_count,
-        zero_runs.run_expected_visits,
-        weighed.is_zero
-        and coalesce(zero_runs.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }}
-        and coalesce(run_closed_visits.closed_visits, 0) < 0.5 * zero_runs.run_expected_visits as is_dead,
+        left_out.run_start_at,
+        left_out.run_hour_count,
+        left_out.run_expected_visits,
+        coalesce(left_out.run_expected_visits, 0) >= {{ var('dead_zero_expected_visits') }} as is_dead,
         -- People who come in a quarter of an hour are not those who leave in it: so many both ways are no crowd.
         (
             weighed.told_visits > {{ var('spike_floor') }}
@@ -346,17 +366,14 @@ verdicts as (
             > {{ var('spike_factor') }} * greatest(weighed.others_hour_share, weighed.own_hours_share)
             * weighed.expected_visits / 4
         ) as is_spike,
+        weighed.usual_visits_per_minute,
         weighed.expected_visits
     from weighed
-    left join zero_runs
+    left join left_out
         on
-            weighed.line_id = zero_runs.line_id
-            and weighed.run_number = zero_runs.run_number
+            weighed.line_id = left_out.line_id
+            and weighed.run_number = left_out.run_number
             and weighed.is_zero
-    left join run_closed_visits
-        on
-            zero_runs.line_id = run_closed_visits.line_id
-            and zero_runs.run_number = run_closed_visits.run_number
 
 ),
 
@@ -367,6 +384,7 @@ classified as (
         verdicts.run_start_at,
         verdicts.run_hour_count,
         verdicts.run_expected_visits,
+        verdicts.usual_visits_per_minute,
         verdicts.expected_visits,
         case
             when told.is_told and told.verdict = 'leave_out' then 'left_out'
@@ -422,6 +440,11 @@ final as (
         end as reason_code,
         case when value_state = 'dead' then run_start_at end as dead_since_at,
         case when value_state = 'dead' then run_expected_visits end as dead_expected_visits,
+        usual_visits_per_minute,
+        -- the zeros that this hour is one of, dead or not, unless a person has looked at them
+        case when verdict is null then run_start_at end as zero_since_at,
+        case when verdict is null then run_hour_count end as zero_hour_count,
+        case when verdict is null then run_expected_visits end as zero_expected_visits,
         is_ordinary and value_state in ('observed', 'observed_zero') as is_comparable
     from classified
 

@@ -1,5 +1,6 @@
--- The zeros that a line is telling right now, today's hours included, beside the people that they leave out. Closed days
--- are judged in int_doors__hour_states; a busy door that dies this morning should not have to wait for the night.
+-- The zeros that a line is telling right now, beside the people that they leave out: those of closed days as
+-- int_doors__hour_states judged them, and today's hours after them by the same rates. A busy door that dies this morning
+-- should not have to wait for the night.
 with horizon as (
 
     select * from {{ ref('int_calendar__horizon') }}
@@ -19,41 +20,31 @@ decisions as (
 
 ),
 
-slot_rates as (
+hour_states as (
 
     select
-        hour_states.line_id,
-        hour_states.clock_slot,
-        sum(hour_states.visits) / sum(hour_states.observed_minutes) as visits_per_minute
-    from {{ ref('int_doors__hour_states') }} as hour_states
-    cross join horizon
-    where
-        hour_states.is_comparable
-        and hour_states.observed_minutes > 0
-        and hour_states.local_date >= cast({{ dbt.dateadd('day', -84, 'horizon.horizon_on') }} as date)
-    group by hour_states.line_id, hour_states.clock_slot
+        *,
+        row_number() over (partition by line_id order by hour_start_at desc) as hours_back,
+        row_number() over (partition by line_id, clock_slot order by hour_start_at desc) as weeks_back
+    from {{ ref('int_doors__hour_states') }}
+    where usual_visits_per_minute is not null
 
 ),
 
 closed_days as (
 
     select
-        hour_states.line_id,
-        hour_states.hour_start_at,
-        hour_states.local_date,
-        hour_states.clock_slot,
-        hour_states.told_visits,
-        hour_states.expected_minutes as told_minutes,
-        false as is_today
-    from {{ ref('int_doors__hour_states') }} as hour_states
-    cross join horizon
-    where
-        hour_states.value_state in ('observed', 'observed_zero', 'partial', 'dead')
-        and hour_states.local_date >= cast({{ dbt.dateadd('day', -14, 'horizon.horizon_on') }} as date)
+        line_id,
+        max(case when told_visits > 0 then hour_start_at end) as last_people_at,
+        max(case when hours_back = 1 then zero_since_at end) as zero_since_at,
+        max(case when hours_back = 1 then zero_hour_count end) as zero_hour_count,
+        max(case when hours_back = 1 then zero_expected_visits end) as left_out_visits
+    from hour_states
+    group by line_id
 
 ),
 
-today as (
+told_today as (
 
     select
         line_hours.line_id,
@@ -66,8 +57,7 @@ today as (
         sum({{ minutes_between(
             'greatest(line_hours.hour_start_at, intervals.opens_at)',
             'least(' ~ plus_minutes('line_hours.hour_start_at', '60') ~ ', intervals.closes_at)'
-        ) }}) * least(line_hours.observed_minutes, 60) / 60 as told_minutes,
-        true as is_today
+        ) }}) * least(line_hours.observed_minutes, 60) / 60 as told_minutes
     from {{ ref('int_doors__line_hours') }} as line_hours
     inner join lines on line_hours.line_id = lines.line_id
     cross join horizon
@@ -84,63 +74,46 @@ today as (
 
 ),
 
-told as (
-
-    select * from closed_days
-    union all
-    select * from today
-
-),
-
-judged as (
+today as (
 
     select
-        told.*,
-        coalesce(slot_rates.visits_per_minute, 0) * told.told_minutes as expected_visits
-    from told
-    left join slot_rates
+        told_today.line_id,
+        told_today.hour_start_at,
+        told_today.told_visits,
+        coalesce(hour_states.usual_visits_per_minute, 0) * told_today.told_minutes as expected_visits
+    from told_today
+    left join hour_states
         on
-            told.line_id = slot_rates.line_id
-            and told.clock_slot = slot_rates.clock_slot
+            told_today.line_id = hour_states.line_id
+            and told_today.clock_slot = hour_states.clock_slot
+            and hour_states.weeks_back = 1
     left join decisions
         on
-            told.line_id = decisions.line_id
-            and told.local_date between decisions.first_on and decisions.last_on
+            told_today.line_id = decisions.line_id
+            and told_today.local_date between decisions.first_on and decisions.last_on
     -- a person has looked at these
     where decisions.line_id is null
 
 ),
 
-line_days as (
+line_todays as (
 
     select
         line_id,
-        local_date,
         sum(told_visits) as visits,
-        sum(expected_visits) as expected_visits
-    from judged
-    group by line_id, local_date
+        sum(expected_visits) as expected_visits,
+        max(case when told_visits > 0 then hour_start_at end) as last_people_at
+    from today
+    group by line_id
 
 ),
 
-days as (
+all_doors as (
 
     select
-        local_date,
         sum(visits) as visits,
         sum(expected_visits) as expected_visits
-    from line_days
-    group by local_date
-
-),
-
-last_people as (
-
-    select
-        line_id,
-        max(case when told_visits > 0 then hour_start_at end) as last_people_at
-    from judged
-    group by line_id
+    from line_todays
 
 ),
 
@@ -148,55 +121,70 @@ last_people as (
 zeros as (
 
     select
-        judged.line_id,
-        judged.hour_start_at,
-        judged.is_today,
-        judged.expected_visits * case
-            when days.expected_visits - line_days.expected_visits >= 30
-                then least(
-                    1.0,
-                    (days.visits - line_days.visits) / (days.expected_visits - line_days.expected_visits)
-                )
-            else 1.0
-        end as expected_visits
-    from judged
-    inner join last_people on judged.line_id = last_people.line_id
-    inner join line_days
-        on
-            judged.line_id = line_days.line_id
-            and judged.local_date = line_days.local_date
-    inner join days on judged.local_date = days.local_date
+        today.line_id,
+        min(today.hour_start_at) as zero_since_at,
+        count(*) as zero_hour_count,
+        sum(
+            today.expected_visits * case
+                when all_doors.expected_visits - line_todays.expected_visits >= 30
+                    then least(
+                        1.0,
+                        (all_doors.visits - line_todays.visits) / (all_doors.expected_visits - line_todays.expected_visits)
+                    )
+                else 1.0
+            end
+        ) as left_out_visits
+    from today
+    inner join line_todays on today.line_id = line_todays.line_id
+    cross join all_doors
     where
-        judged.told_visits = 0
-        and (last_people.last_people_at is null or judged.hour_start_at > last_people.last_people_at)
+        today.told_visits = 0
+        and (line_todays.last_people_at is null or today.hour_start_at > line_todays.last_people_at)
+    group by today.line_id
 
 ),
 
-runs as (
+told_lines as (
+
+    select line_id from closed_days
+    union
+    select line_id from line_todays
+
+),
+
+-- the zeros of closed days go on as long as nobody came today
+joined as (
 
     select
-        line_id,
-        min(hour_start_at) as zero_since_at,
-        count(*) as zero_hour_count,
-        sum(expected_visits) as left_out_visits,
-        max(case when is_today then 1 else 0 end) as goes_on_today
-    from zeros
-    group by line_id
+        told_lines.line_id,
+        coalesce(line_todays.last_people_at, closed_days.last_people_at) as last_people_at,
+        case
+            when line_todays.last_people_at is null
+                then coalesce(closed_days.zero_since_at, zeros.zero_since_at)
+            else zeros.zero_since_at
+        end as zero_since_at,
+        case when line_todays.last_people_at is null then coalesce(closed_days.zero_hour_count, 0) else 0 end
+        + coalesce(zeros.zero_hour_count, 0) as zero_hour_count,
+        case when line_todays.last_people_at is null then coalesce(closed_days.left_out_visits, 0) else 0 end
+        + coalesce(zeros.left_out_visits, 0) as left_out_visits,
+        zeros.line_id is not null as goes_on_today
+    from told_lines
+    left join closed_days on told_lines.line_id = closed_days.line_id
+    left join line_todays on told_lines.line_id = line_todays.line_id
+    left join zeros on told_lines.line_id = zeros.line_id
 
 ),
 
 final as (
 
     select
-        last_people.line_id,
-        last_people.last_people_at,
-        runs.zero_since_at,
-        cast(coalesce(runs.zero_hour_count, 0) as bigint) as zero_hour_count,
-        cast(coalesce(runs.left_out_visits, 0) as double precision) as left_out_visits,
-        coalesce(runs.goes_on_today = 1 and runs.left_out_visits >= {{ var('dead_zero_expected_visits') }}, false)
-            as is_dead_today
-    from last_people
-    left join runs on last_people.line_id = runs.line_id
+        line_id,
+        last_people_at,
+        zero_since_at,
+        cast(zero_hour_count as bigint) as zero_hour_count,
+        cast(left_out_visits as double precision) as left_out_visits,
+        goes_on_today and left_out_visits >= {{ var('dead_zero_expected_visits') }} as is_dead_today
+    from joined
 
 )
 
