@@ -81,11 +81,11 @@ told as (
         -- what was counted is certain; only what was estimated may be more or less
         case
             when is_total and completeness = 'complete' then all_visits
-            when is_total then greatest(coalesce(observed_visits, 0), all_visits - 1.96 * standard_error)
+            when is_total then greatest(coalesce(observed_visits, 0), all_visits + lean_visits - 1.96 * standard_error)
         end as visits_low,
         case
             when is_total and completeness = 'complete' then all_visits
-            when is_total then all_visits + 1.96 * standard_error
+            when is_total then all_visits + lean_visits + 1.96 * standard_error
         end as visits_high,
         case when is_whole and expected_minutes > 0 then observed_minutes / expected_minutes end as observed_share,
         case when is_total then quantity_share end as quantity_share,

@@ -145,6 +145,7 @@ final as (
         coalesce(estimated.estimated_minutes, 0) as estimated_minutes,
         estimated.estimated_visits,
         estimated.standard_error,
+        estimated.lean_visits,
         coalesce(waiting.waiting_minutes, 0) as waiting_minutes,
         expected.uncounted_day_count,
         case

@@ -1,6 +1,8 @@
 -- Estimates cut by period: one row per block, area, period and scope (a branch, or the whole area), with the error that
 -- its part of the block may have. A part is never surer than masked blocks of its own length were, nor than those of
--- the whole block. Errors of quiet cells grow as chance does, with the root of what is expected.
+-- the whole block. Errors of quiet cells grow as chance does, with the root of what is expected; and people who come one
+-- by one scatter by the root of their number, however well a rate is known, so no guess at how many is surer than that
+-- (a sister door saw who came, so what is left of chance there is less and stands in its masked errors).
 with estimates as (
 
     select * from {{ ref('int_visits__estimates') }}
@@ -92,6 +94,7 @@ estimated as (
         period_end,
         block_id,
         line_id,
+        grain,
         method,
         first_cell_at,
         last_cell_at,
@@ -103,7 +106,8 @@ estimated as (
             estimated_visits * block_spread * block_widening
             * sqrt(greatest(1, case when estimated_visits > 0 then coalesce(part_usual_visits, 0) / estimated_visits else 1 end)),
             estimated_visits * part_spread * part_widening
-            * sqrt(greatest(1, case when estimated_visits > 0 then coalesce(part_usual_visits, 0) / estimated_visits else 1 end))
+            * sqrt(greatest(1, case when estimated_visits > 0 then coalesce(part_usual_visits, 0) / estimated_visits else 1 end)),
+            case when method = 'sister_door' then 0 else sqrt(estimated_visits) end
         ) as spread_visits,
         -- the error that all blocks of a line share, in visits
         estimated_visits * greatest(abs(block_bias), abs(part_bias)) as bias_visits
@@ -124,6 +128,7 @@ final as (
         period_end,
         block_id,
         line_id,
+        'hour' as grain,
         method,
         first_cell_at,
         last_cell_at,

@@ -53,6 +53,7 @@ final as (
         observed_visits,
         estimated_visits,
         standard_error,
+        lean_visits,
         1 as branch_count,
         case when completeness in ('complete', 'closed') then 1 else 0 end as complete_branch_count,
         completeness
@@ -73,6 +74,7 @@ final as (
         area_sums.observed_visits,
         area_sums.estimated_visits,
         uncertainty.standard_error,
+        uncertainty.lean_visits,
         area_sums.branch_count,
         area_sums.complete_branch_count,
         case

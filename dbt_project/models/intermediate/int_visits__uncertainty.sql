@@ -1,9 +1,14 @@
 -- What was estimated in each period and how sure that is, per branch and for the whole area. Blocks err each for
 -- itself; blocks of different lines that overlap in time err together as far as masked ones did; what a line's blocks
--- share adds up over all of them.
+-- share adds up over all of them. To which side errors lean is less seen the more of them make a total: their third powers
+-- add up.
 with parts as (
 
-    select * from {{ ref('int_visits__estimate_parts') }}
+    select
+        parts.*,
+        coalesce(leans.lean, 0) as lean
+    from {{ ref('int_visits__estimate_parts') }} as parts
+    left join {{ ref('int_visits__error_lean') }} as leans on parts.grain = leans.grain
 
 ),
 
@@ -74,6 +79,7 @@ line_sums as (
         {{ exact_sum("estimated_minutes") }} as estimated_minutes,
         {{ exact_sum("estimated_visits") }} as estimated_visits,
         {{ exact_sum("spread_visits * spread_visits") }} as variance,
+        {{ exact_sum("lean * spread_visits * spread_visits * spread_visits") }} as lean_cube,
         {{ exact_sum("bias_visits") }} as bias_visits
     from parts
     group by area_id, branch_id, period_kind, period_start, line_id
@@ -90,7 +96,8 @@ branch_sums as (
         sum(block_count) as block_count,
         {{ exact_sum("estimated_minutes") }} as estimated_minutes,
         {{ exact_sum("estimated_visits") }} as estimated_visits,
-        {{ exact_sum("variance + bias_visits * bias_visits") }} as variance
+        {{ exact_sum("variance + bias_visits * bias_visits") }} as variance,
+        {{ exact_sum("lean_cube") }} as lean_cube
     from line_sums
     group by area_id, branch_id, period_kind, period_start
 
@@ -105,13 +112,14 @@ area_sums as (
         sum(block_count) as block_count,
         {{ exact_sum("estimated_minutes") }} as estimated_minutes,
         {{ exact_sum("estimated_visits") }} as estimated_visits,
-        {{ exact_sum("variance") }} as variance
+        {{ exact_sum("variance") }} as variance,
+        {{ exact_sum("lean_cube") }} as lean_cube
     from branch_sums
     group by area_id, period_kind, period_start
 
 ),
 
-final as (
+totals as (
 
     select
         branch_sums.area_id,
@@ -121,6 +129,7 @@ final as (
         branch_sums.block_count,
         branch_sums.estimated_minutes,
         branch_sums.estimated_visits,
+        branch_sums.lean_cube,
         sqrt(branch_sums.variance + coalesce(branch_pairs.covariance, 0)) as standard_error
     from branch_sums
     left join branch_pairs
@@ -140,6 +149,7 @@ final as (
         area_sums.block_count,
         area_sums.estimated_minutes,
         area_sums.estimated_visits,
+        area_sums.lean_cube,
         sqrt(area_sums.variance + coalesce(area_pairs.covariance, 0)) as standard_error
     from area_sums
     left join area_pairs
@@ -147,6 +157,22 @@ final as (
             area_sums.area_id = area_pairs.area_id
             and area_sums.period_kind = area_pairs.period_kind
             and area_sums.period_start = area_pairs.period_start
+
+),
+
+final as (
+
+    select
+        area_id,
+        branch_id,
+        period_kind,
+        period_start,
+        block_count,
+        estimated_minutes,
+        estimated_visits,
+        standard_error,
+        case when standard_error > 0 then lean_cube / (standard_error * standard_error) else 0 end as lean_visits
+    from totals
 
 )
 
