@@ -1,6 +1,8 @@
 -- Tellings longer than an hour (a day, a month): kept as the span they speak of, never spread over its days. A span
 -- gives way where the same line also told hours inside it, or the same people would count twice. Registers never tell
 -- people twice, and their spans hold the hours inside them.
+-- Three months in a row of one number that is a whole number of weekly visits times 52/12 are a week that was counted once
+-- and spread: either alone is chance (two months in five hundred, one number in four). Noughts in a row are a closure.
 with spans as (
 
     select
@@ -72,11 +74,60 @@ told_spans as (
 
 ),
 
+months as (
+
+    select
+        line_id,
+        span_start_on,
+        coalesce(in_count, undirected_count) as month_count,
+        extract(year from span_start_on) * 12 + extract(month from span_start_on)
+        - row_number() over (
+            partition by line_id, coalesce(in_count, undirected_count)
+            order by span_start_on
+        ) as run_number
+    from told_spans
+    where
+        span_start_on = {{ period_start('month', 'span_start_on') }}
+        and span_end_on = {{ period_end('month', 'span_start_on') }}
+
+),
+
+sampled as (
+
+    select
+        line_id,
+        month_count,
+        run_number
+    from months
+    where month_count > 0 and month_count = round(round(month_count * 12.0 / 52.0) * 52.0 / 12.0)
+    group by line_id, month_count, run_number
+    having count(*) >= 3
+
+),
+
 final as (
 
-    select * from told_spans
+    select
+        told_spans.*,
+        sampled.line_id is not null as is_sample_spread
+    from told_spans
+    left join months
+        on
+            told_spans.line_id = months.line_id
+            and told_spans.span_start_on = months.span_start_on
+            and told_spans.span_end_on = {{ period_end('month', 'told_spans.span_start_on') }}
+    left join sampled
+        on
+            months.line_id = sampled.line_id
+            and months.month_count = sampled.month_count
+            and months.run_number = sampled.run_number
+
     union all
-    select * from {{ ref('int_doors__register_spans') }}
+
+    select
+        *,
+        false as is_sample_spread
+    from {{ ref('int_doors__register_spans') }}
 
 )
 

@@ -67,6 +67,15 @@ judged as (
 
 ),
 
+sorted as (
+
+    select
+        *,
+        is_total and completeness = 'complete' and coalesce(sampled_visits, 0) > 0 as is_sampled
+    from judged
+
+),
+
 told as (
 
     select
@@ -78,24 +87,32 @@ told as (
         is_whole,
         open_minutes,
         case when is_total then all_visits end as visits,
-        -- what was counted is certain; only what was estimated may be more or less
+        -- what was counted is certain; only what was estimated may be more or less, and how far a week that the source
+        -- spread over months lies from them nobody knows
         case
+            when is_sampled then null
             when is_total and completeness = 'complete' then all_visits
             when is_total then greatest(coalesce(observed_visits, 0), all_visits + lean_visits - 1.96 * standard_error)
         end as visits_low,
         case
+            when is_sampled then null
             when is_total and completeness = 'complete' then all_visits
             when is_total then all_visits + lean_visits + 1.96 * standard_error
         end as visits_high,
         case when is_whole and expected_minutes > 0 then observed_minutes / expected_minutes end as observed_share,
-        case when is_total then quantity_share end as quantity_share,
         case
+            when is_sampled then 1 - sampled_visits / all_visits
+            when is_total then quantity_share
+        end as quantity_share,
+        case
+            when is_sampled then 'sample'
             when is_total and completeness = 'complete' then 'counted'
             when is_total then 'imputed'
             else 'none'
         end as method,
         case
             when not is_whole then 'O'
+            when is_sampled then 'E'
             when is_total and completeness = 'complete' then 'A'
             when is_total then 'E'
             when completeness = 'closed' then 'H'
@@ -104,6 +121,10 @@ told as (
         case
             when not is_whole then 'the period is not whole: it began before reporting or has not ended'
             when completeness = 'closed' then 'closed the whole period'
+            when is_sampled
+                then
+                    cast(round(cast(100 * sampled_visits / all_visits as numeric), 1) as {{ dbt.type_string() }})
+                    || ' % look like weeks that the source counted and spread over months'
             when completeness = 'no_counter' then 'open without a described counter'
             when completeness = 'waiting' then 'not all of it was received yet'
             when completeness = 'incomplete'
@@ -117,7 +138,7 @@ told as (
                     'too little was counted for a total: '
                     || cast(round(cast(100 * quantity_share as numeric), 1) as {{ dbt.type_string() }}) || ' %'
         end as note
-    from judged
+    from sorted
 
 ),
 

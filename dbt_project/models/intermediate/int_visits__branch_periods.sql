@@ -96,6 +96,7 @@ observed as (
         period_kind,
         period_start,
         {{ exact_sum("visits") }} as visits,
+        {{ exact_sum("case when value_state = 'estimated_spread' then visits end") }} as sampled_visits,
         {{ exact_sum("observed_minutes") }} as observed_minutes
     from spans
     group by area_id, branch_id, period_kind, period_start
@@ -142,6 +143,7 @@ final as (
         coalesce(expected.expected_minutes, 0) as expected_minutes,
         coalesce(observed.observed_minutes, 0) as observed_minutes,
         observed.visits as observed_visits,
+        coalesce(observed.sampled_visits, 0) as sampled_visits,
         coalesce(estimated.estimated_minutes, 0) as estimated_minutes,
         estimated.estimated_visits,
         estimated.standard_error,

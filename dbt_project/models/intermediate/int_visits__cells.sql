@@ -160,7 +160,8 @@ coarse_visits as (
 
     select
         coarse_spans.*,
-        {{ visits_by_rule('spans.rule', 'spans.in_count', 'spans.out_count', 'spans.undirected_count') }} as visits
+        {{ visits_by_rule('spans.rule', 'spans.in_count', 'spans.out_count', 'spans.undirected_count') }} as visits,
+        coalesce(spans.is_sample_spread, false) as is_sample_spread
     from coarse_spans
     left join spans
         on
@@ -195,8 +196,9 @@ final as (
         expected_minutes,
         missing_minutes,
         visits,
-        -- a month of zero may be a closure that nobody described, so it teaches nothing
-        visits is not null and missing_minutes = 0 and is_ordinary = 1 and (grain = 'day' or visits > 0) as is_comparable
+        -- a month of zero may be a closure that nobody described, and a spread sample is an estimate: they teach nothing
+        visits is not null and missing_minutes = 0 and is_ordinary = 1 and (grain = 'day' or visits > 0)
+        and not is_sample_spread as is_comparable
     from coarse_visits
 
 )

@@ -37,7 +37,8 @@ told as (
         added_visits,
         expected_minutes,
         observed_minutes,
-        hour_count > 0 as is_told
+        hour_count > 0 as is_told,
+        false as is_sample_spread
     from days_without_span
 
     union all
@@ -54,7 +55,8 @@ told as (
         0 as added_visits,
         expected_minutes,
         observed_minutes,
-        true as is_told
+        true as is_told,
+        is_sample_spread
     from spans
 
 ),
@@ -77,6 +79,7 @@ final as (
             when expected_minutes = 0 then 'closed'
             when not is_told then 'missing'
             when observed_minutes < expected_minutes - 0.001 then 'partial'
+            when is_sample_spread then 'estimated_spread'
             else 'observed'
         end as value_state
     from told
