@@ -28,7 +28,7 @@ from ingest.config import Configuration
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
 from ingest.home import Home
 from ingest.landing import write_atomically
-from sandbox import faults, faulty_files, truth, vendors
+from sandbox import attendance, faults, faulty_files, truth, vendors
 from sandbox.door_servers import USER, door_servers
 from sandbox.standins import StandIns
 from sandbox.world import CLOCK, SEED, World, build, poll_moments
@@ -115,6 +115,7 @@ def run_command(home: HomeOption = None, config_folder: ConfigOption = None, see
             environment = _environment(where, configuration, servers.url, token)
             with _environ(environment):
                 _land_history(where, world, servers)
+            _say(f"landed {faulty_files.land(where, configuration, _sheets(world))} attendance sheets as they came")
             servers.now = CLOCK
             _say("running the pipeline")
             command = [*_levende(), "run"]
@@ -144,7 +145,8 @@ def write_world(home: Home, world: World) -> int:
         How many files the world has.
     """
     count = 0
-    for file in vendors.files(world.configuration, world.doors, world.days):
+    newest = {(sheet.source_id, sheet.name): sheet for sheet in _sheets(world)}
+    for file in (*vendors.files(world.configuration, world.doors, world.days), *newest.values()):
         path = pipeline.drop_folder(home, world.configuration.source(file.source_id)) / file.name
         if not path.exists() or path.read_bytes() != file.body:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +157,16 @@ def write_world(home: Home, world: World) -> int:
             partial.replace(path)
         count += 1
     return count
+
+
+def _sheets(world: World) -> list[vendors.VendorFile]:
+    """What staff hand in about events, in the order in which it comes."""
+    sources = [s for s in world.configuration.enabled("events") if s.adapter == "programme_sheet"]
+    return [
+        sheet
+        for source in sources
+        for sheet in attendance.sheets(world.configuration, world.programme, world.attendance, source.source_id, CLOCK)
+    ]
 
 
 def land_history(home: Home, world: World, servers: StandIns) -> Iterator[int]:
@@ -297,8 +309,8 @@ def _show(compared: list[truth.Compared]) -> bool:
                 figure.area_id,
                 figure.period_start[:4],
                 _number(figure.value),
-                _number(one.published),
-                "equal" if one.is_equal else "[bold red]DIFFERS[/]",
+                _number(one.published) if figure.told_share is None else _bound(one),
+                ("equal" if figure.told_share is None else "at least") if one.is_equal else "[bold red]DIFFERS[/]",
             )
     console.print(table)
     wrong = [one for one in compared if not one.is_equal]
@@ -307,16 +319,26 @@ def _show(compared: list[truth.Compared]) -> bool:
         where = f"{f.area_id}/{f.branch_id or 'all'}"
         console.print(
             f"[bold red]differs:[/] {f.figure_id} {where} {f.period_kind} {f.period_start}: "
-            f"truth {_number(f.value)}, published {_number(one.published)}",
+            f"truth {_number(f.value)}, published {_number(one.published)}"
+            + (f"; reported {_bound(f)}, published {_bound(one)}" if f.told_share is not None else ""),
             highlight=False,
             soft_wrap=True,
         )
     if len(wrong) > 20:
         console.print(f"... and {len(wrong) - 20} more.")
-    equal = len(compared) - len(wrong)
+    right = [one for one in compared if one.is_equal]
+    equal = sum(one.truth.told_share is None for one in right)
     _say(f"{equal} of {len(compared)} published figures equal the truth (days to years, all branches)")
+    if equal < len(right):
+        _say(f"{len(right) - equal} are known in part: no value, and the bound and share that the reports give")
     console.print(f"[bold yellow]{BANNER}[/]")
     return not wrong
+
+
+def _bound(one: truth.Compared | truth.TrueFigure) -> str:
+    """The least that it can be, and how much is known."""
+    low, share = (one.low, one.share) if isinstance(one, truth.Compared) else (one.told_value, one.told_share)
+    return f">= {_number(low)} ({'none' if share is None else f'{share:.0%}'} told)"
 
 
 def _number(value: float | None) -> str:

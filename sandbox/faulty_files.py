@@ -7,7 +7,7 @@ What belongs here: writing a plan out. What does not: what is in it (`faults.py`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -54,6 +54,11 @@ def deliver(home: Home, configuration: Configuration, coming: Iterable[VendorFil
             next_action="Let the simulated days end earlier, or set the clock later.",
         )
     _refuse_strangers(home, configuration, told)
+    return land(home, configuration, told)
+
+
+def land(home: Home, configuration: Configuration, told: Sequence[VendorFile]) -> int:
+    """As `deliver`, for files in the order in which they come, without asking what else lies in the folders."""
     for file in {(f.source_id, f.name): f for f in told}.values():  # what came last under a name is what lies there
         path = pipeline.drop_folder(home, configuration.source(file.source_id)) / file.name
         if not path.exists() or path.read_bytes() != file.body:

@@ -40,6 +40,9 @@ class TrueFigure:
     Attributes:
         branch_id: None for the whole area.
         period_start: first local date, ISO 8601.
+        value: what was true.
+        told_share: where only a part of what it counts was ever reported: that part, 0 to 1. No honest pipeline can
+            then publish a value, only `told_value`, the least that it can be (None: nothing was reported).
     """
 
     figure_id: str
@@ -48,6 +51,8 @@ class TrueFigure:
     period_kind: str
     period_start: str
     value: float
+    told_share: float | None = None
+    told_value: float | None = None
 
 
 def period_start(day: date, kind: str) -> date:
@@ -97,7 +102,7 @@ class _Sums:
 
 def figures(world: World) -> list[TrueFigure]:
     """All true figures of a world, sorted."""
-    found = [*visits(world), *_events(world), *_partners(world), *_social(world)]
+    found = [*visits(world), *_events(world), *_attendance(world), *_partners(world), *_social(world)]
     return sorted(found, key=lambda f: (f.figure_id, f.period_kind, f.period_start, f.area_id, f.branch_id or ""))
 
 
@@ -151,6 +156,46 @@ def _events(world: World) -> Iterator[TrueFigure]:
             with_partner.add(area_id, branch_id, day, 1 if event.partner_id else 0, kinds)
     yield from held.told("events_held")
     yield from with_partner.told("events_with_partner")
+
+
+def _attendance(world: World) -> Iterator[TrueFigure]:
+    """Who came, and how much of it staff had told by the clock; of a period without events a true zero."""
+    if not world.attendance:
+        return
+    branches = {b.branch_id: b for b in world.configuration.library.branches}
+    kinds = ("month", "quarter", "year")
+    held, told, untold = _Sums(world), _Sums(world), _Sums(world)
+    measures = {
+        "event_attendances": (_Sums(world), _Sums(world)),
+        "events_held_at_least_2_present": (_Sums(world), _Sums(world)),
+    }
+    for branch in branches.values():
+        for day in world.days:
+            if (area_id := area_of(branch, day)) is not None:
+                for scope in (branch.branch_id, None):
+                    held.add(area_id, scope, day, 0, kinds)
+                    untold.add(area_id, scope, day, 0, kinds)
+    for one in world.attendance:
+        day = one.held.start.date()
+        area_id = area_of(branches[one.held.branch_id], day)
+        if area_id is None:
+            continue
+        for scope in (one.held.branch_id, None):
+            held.add(area_id, scope, day, 1, kinds)
+            (told if one.is_told else untold).add(area_id, scope, day, 1, kinds)
+            values = (one.present, 1 if one.present >= 2 else 0)
+            for value, (true, reported) in zip(values, measures.values(), strict=True):
+                true.add(area_id, scope, day, value, kinds)
+                if one.is_told:
+                    reported.add(area_id, scope, day, value, kinds)
+    yield from untold.told("events_without_attendance")
+    for figure_id, (true, reported) in measures.items():
+        for key, count in held.values.items():
+            area_id, scope, kind, start = key
+            everything, known = true.values.get(key, 0.0), told.values.get(key, 0.0)
+            share = None if known == count else known / count
+            least = reported.values[key] if share else None
+            yield TrueFigure(figure_id, area_id, scope, kind, start.isoformat(), everything, share, least)
 
 
 def _partners(world: World) -> Iterator[TrueFigure]:
@@ -328,15 +373,38 @@ def read(path: Path) -> list[TrueFigure]:
 
 @dataclass(frozen=True)
 class Compared:
-    """One true figure beside the published one; `published` is None where none stands, or it has no value."""
+    """One true figure beside the published one; `published` is None where none stands, or it has no value.
+
+    Attributes:
+        low, share: the published lower bound and the share that was observed.
+    """
 
     truth: TrueFigure
     published: float | None
+    low: float | None = None
+    share: float | None = None
 
     @property
     def is_equal(self) -> bool:
-        """Equal, but for the last bits of a division."""
-        return self.published is not None and math.isclose(self.published, self.truth.value, rel_tol=1e-9, abs_tol=1e-9)
+        """Equal, but for the last bits of a division.
+
+        Where not all was reported: no value, what was reported as the lower bound, and how much of it that is.
+        """
+        if self.truth.told_share is None:
+            return _same(self.published, self.truth.value)
+        is_bound = self.truth.told_value is None or self.truth.told_value <= self.truth.value
+        return (
+            self.published is None
+            and is_bound
+            and _same(self.low, self.truth.told_value)
+            and _same(self.share, self.truth.told_share)
+        )
+
+
+def _same(published: float | None, true: float | None) -> bool:
+    if published is None or true is None:
+        return published is true
+    return math.isclose(published, true, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def compare(told: Iterable[TrueFigure], database: Path) -> list[Compared]:
@@ -350,13 +418,15 @@ def compare(told: Iterable[TrueFigure], database: Path) -> list[Compared]:
             f"{database} does not exist: nothing is published.", next_action="See what the run said about its checks."
         )
     query = """
-        select figure_id, area_id, branch_id, period_kind, cast(period_start as varchar), value
+        select
+            figure_id, area_id, branch_id, period_kind, cast(period_start as varchar), value, value_low, observed_share
         from kpi.figures
     """
     with duckdb.connect(str(database), read_only=True) as con:
-        published: dict[tuple[Any, ...], float | None] = {
-            tuple(row[:5]): row[5] for row in con.execute(query).fetchall()
+        published: dict[tuple[Any, ...], tuple[Any, ...]] = {
+            tuple(row[:5]): tuple(row[5:]) for row in con.execute(query).fetchall()
         }
     return [
-        Compared(f, published.get((f.figure_id, f.area_id, f.branch_id, f.period_kind, f.period_start))) for f in told
+        Compared(f, *published.get((f.figure_id, f.area_id, f.branch_id, f.period_kind, f.period_start), (None,)))
+        for f in told
     ]

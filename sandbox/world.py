@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ingest.config import Configuration
 from ingest.errors import ConfigurationError
-from sandbox import instagram, programme, visits
+from sandbox import attendance, instagram, programme, visits
 
 SEED = 20_220_101
 # The first day that is not simulated any more, and the moment at which the sandbox stands: the morning of that day,
@@ -26,6 +26,7 @@ class World:
     Attributes:
         days: the simulated local dates, consecutive.
         profile: the Instagram account; None when the description has none.
+        attendance: who came to what was held, in the order of `programme.held`.
     """
 
     configuration: Configuration
@@ -34,6 +35,7 @@ class World:
     doors: list[visits.DoorCounts]
     programme: programme.Programme
     profile: instagram.Profile | None
+    attendance: tuple[attendance.Attendance, ...] = ()
 
 
 def build(configuration: Configuration, seed: int = SEED) -> World:
@@ -53,13 +55,15 @@ def build(configuration: Configuration, seed: int = SEED) -> World:
             f"library.yaml: reporting starts on {configuration.library.reporting.start_on}, after the sandbox's end.",
             next_action=f"Let reporting.start_on lie before {END_ON}.",
         )
+    held = programme.simulate(configuration, days, seed)
     return World(
         configuration,
         seed,
         days,
         visits.simulate(configuration, days, seed),
-        programme.simulate(configuration, days, seed),
+        held,
         instagram.simulate(configuration, days, seed),
+        attendance.simulate(held, seed, CLOCK),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import secrets
@@ -120,10 +121,14 @@ def publish(home: Home, figures: list[truth.TrueFigure]) -> None:
         con.execute("create schema kpi")
         con.execute(
             "create table kpi.figures (figure_id text, area_id text, branch_id text, period_kind text, "
-            "period_start date, value double)"
+            "period_start date, value double, value_low double, observed_share double)"
         )
-        rows = [(f.figure_id, f.area_id, f.branch_id, f.period_kind, f.period_start, f.value) for f in figures]
-        con.executemany("insert into kpi.figures values (?, ?, ?, ?, ?, ?)", rows)
+        rows = [
+            (f.figure_id, f.area_id, f.branch_id, f.period_kind, f.period_start,
+             *((f.value, f.value, 1.0) if f.told_share is None else (None, f.told_value, f.told_share)))
+            for f in figures
+        ]  # fmt: skip
+        con.executemany("insert into kpi.figures values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def test_the_comparison_tells_one_visit_too_many_a_missing_figure_and_a_null(world: World, home: Home) -> None:
@@ -141,6 +146,16 @@ def test_the_comparison_tells_one_visit_too_many_a_missing_figure_and_a_null(wor
     publish(home, wrong[:-1])
     differ = [c.truth for c in truth.compare(years, home.published / "levende.duckdb") if not c.is_equal]
     assert differ == [years[at], years[-1]]
+
+    partly = next(f for f in years if f.told_share and f.figure_id == "event_attendances" and f.branch_id is None)
+    for lie in (
+        dataclasses.replace(partly, told_value=partly.told_value + 1),
+        dataclasses.replace(partly, told_share=1.0),
+        dataclasses.replace(partly, told_share=None),  # a gap that is passed off as a whole year
+    ):
+        publish(home, [lie])
+        assert [c.is_equal for c in truth.compare([partly], home.published / "levende.duckdb")] == [False], lie
+    publish(home, wrong[:-1])
     result = runner.invoke(cli.app, ["compare", "--home", str(home.root)])
     assert result.exit_code == 1
     assert "DIFFERS" in result.output
@@ -179,7 +194,9 @@ with duckdb.connect(str(home / "published" / "levende.duckdb")) as con:
     con.execute("create schema kpi")
     con.execute(
         "create table kpi.figures as select f.figure_id, f.area_id, f.branch_id, f.period_kind, "
-        "cast(f.period_start as date) as period_start, cast(f.value as double) as value "
+        "cast(f.period_start as date) as period_start, "
+        "case when f.told_share is null then cast(f.value as double) end as value, "
+        "cast(f.told_value as double) as value_low, cast(f.told_share as double) as observed_share "
         "from (select unnest(figures) as f from read_json(?, maximum_object_size = 100000000))",
         [str(home / "sandbox" / "truth.json")],
     )
