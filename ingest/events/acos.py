@@ -95,7 +95,7 @@ class Acos(Adapter):
 
     name: ClassVar[str] = "acos"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = AcosOptions
     polls: ClassVar[bool] = True

@@ -65,7 +65,7 @@ class DplCms(Adapter):
 
     name: ClassVar[str] = "dpl_cms"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = DplCmsOptions
     polls: ClassVar[bool] = True

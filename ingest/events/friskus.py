@@ -88,7 +88,7 @@ class Friskus(Adapter):
 
     name: ClassVar[str] = "friskus"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = FriskusOptions
     polls: ClassVar[bool] = True

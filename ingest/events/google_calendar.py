@@ -93,7 +93,7 @@ class GoogleCalendar(Adapter):
 
     name: ClassVar[str] = "google_calendar"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "event_tombstones")
     options: ClassVar[type[Options]] = GoogleCalendarOptions
     polls: ClassVar[bool] = True

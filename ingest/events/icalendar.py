@@ -67,9 +67,21 @@ _ZONE_FOLDERS = frozenset(name.rsplit("/", depth)[0] for name in _IANA for depth
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
 # Bounded before the @, or a long word without one would be searched from each of its letters.
 _MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]+\.[^\s@<>()]+")
-_LINK = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
+# Whoever has such an address is in the meeting; it is often told without its scheme.
+_MEETINGS = (
+    r"zoom\.us|zoom\.com|zoomgov\.com|teams\.microsoft\.com|teams\.live\.com|teams\.cloud\.microsoft|meet\.google\.com|"
+    r"webex\.com|whereby\.com|meet\.jit\.si|gotomeeting\.com|goto\.com|join\.skype\.com|meet\.lync\.com"
+)
+_MEETING_HOST = re.compile(rf"(?:.*\.)?(?:{_MEETINGS})", re.IGNORECASE)
+_LINK = re.compile(
+    rf"\b(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.|(?:[a-z0-9-]{{1,63}}\.){{0,2}}(?:{_MEETINGS})/)\S+"
+    r"|\b(?:meeting|webinar|møte)[ -]?id\b[.: ]*(?:\d[ -]?){6,}|\b(?:passcode|passord|password|pwd)\s?[:=]\s?\S+",
+    re.IGNORECASE,
+)
+# Eight digits as Norwegians write a number: together, in pairs, or as 912 34 567. Dates and years are none.
 _PHONE = re.compile(
-    r"(?:\+|\b00)\d{1,3}[ .]?(?:\d[ .]?){6,12}|\b(?:tlf|telefon|mobil|mob|ring|phone|tel)\b[.: ]*(?:\d[ .]?){5,12}",
+    r"(?:\+|\b00)\d{1,3}[ .]?(?:\d[ .]?){6,12}|\b(?:tlf|telefon|mobil|mob|ring|phone|tel)\b[.: ]*(?:\d[ .]?){5,12}"
+    r"|(?<![\d.,:/-])(?:(?!19|20)[2-9]\d{7}|[2-9]\d\d \d\d \d{3}|(?!19|20)[2-9]\d \d\d \d\d \d\d)(?![\d.,:/-]*\d)",
     re.IGNORECASE,
 )
 _MOMENT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
@@ -195,7 +207,7 @@ class Icalendar(Adapter):
 
     name: ClassVar[str] = "icalendar"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = IcalendarOptions
     polls: ClassVar[bool] = True
@@ -648,7 +660,10 @@ def partners_in(description: str, patterns: tuple[str, ...], separators_told: tu
             for match in re.finditer(pattern, line):
                 claim = match[1] or ""
                 for name in re.split(separators, claim) if separators else [claim]:
-                    clean = _clean(name).strip(" .,;:!-–")
+                    clean = _clean(name)
+                    for contact in (_LINK, _PHONE):
+                        clean = contact.sub(" ", clean)
+                    clean = " ".join(clean.split()).strip(" .,;:!-–")
                     # Long ones are sentences, ones with digits or @ are contacts: neither names an organisation.
                     if 2 <= len(clean) <= 120 and "@" not in clean and not re.search(r"\d{5}|\d[ .]\d\d[ .]\d", clean):
                         found.append(clean)
@@ -659,6 +674,8 @@ def _public_page(text: str) -> str | None:
     try:
         parts = urlsplit(_clean(text))
         is_page = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        if _MEETING_HOST.fullmatch(parts.hostname or ""):
+            return None  # no page about the event, but the door into it
         return redacted(parts.geturl())[:MAX_TEXT] if is_page else None
     except ValueError:
         return None

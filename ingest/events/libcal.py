@@ -101,7 +101,7 @@ class LibCal(Adapter):
 
     name: ClassVar[str] = "libcal"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
     options: ClassVar[type[Options]] = LibCalOptions
     polls: ClassVar[bool] = True

@@ -100,7 +100,7 @@ class LinkedEvents(Adapter):
 
     name: ClassVar[str] = "linked_events"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = LinkedEventsOptions
     polls: ClassVar[bool] = True

@@ -73,7 +73,7 @@ class OpenActive(Adapter):
 
     name: ClassVar[str] = "openactive"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "event_tombstones")
     options: ClassVar[type[Options]] = OpenActiveOptions
     polls: ClassVar[bool] = True

@@ -212,7 +212,7 @@ class ProgrammeSheet(Adapter):
 
     name: ClassVar[str] = "programme_sheet"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
     options: ClassVar[type[Options]] = ProgrammeSheetOptions
 

@@ -139,7 +139,7 @@ class SchemaOrg(Adapter):
 
     name: ClassVar[str] = "schema_org"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = SchemaOrgOptions
     polls: ClassVar[bool] = True

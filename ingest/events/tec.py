@@ -138,7 +138,7 @@ class _Tec(Adapter):
     """What the two interfaces share."""
 
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = TecOptions
     polls: ClassVar[bool] = True

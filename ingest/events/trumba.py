@@ -70,7 +70,7 @@ class Trumba(Adapter):
 
     name: ClassVar[str] = "trumba"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = TrumbaOptions
     polls: ClassVar[bool] = True
