@@ -395,6 +395,8 @@ class EventIdentity(_Model):
         least_score: of 100 points that two claims need to be one event; see docs/events.md.
         start_tolerance_minutes: starts further apart are two holdings, whatever else agrees.
         withdrawn_after_fetches: so many complete fetches must lack what still lies ahead.
+        withdrawn_after_hours: the last of them so long after the first: what an editor takes away for an afternoon
+            is not withdrawn by somebody who asks three times.
         guard_share, guard_count: a fetch that loses more than this share of what lay ahead, and at least so many,
             is not believed: nothing is withdrawn on its word.
     """
@@ -402,6 +404,7 @@ class EventIdentity(_Model):
     least_score: int = Field(default=80, ge=50, le=100)
     start_tolerance_minutes: int = Field(default=30, ge=0, le=180)
     withdrawn_after_fetches: int = Field(default=3, ge=1)
+    withdrawn_after_hours: int = Field(default=24, ge=0)
     guard_share: float = Field(default=0.5, gt=0, le=1)
     guard_count: int = Field(default=5, ge=1)
 

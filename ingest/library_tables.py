@@ -214,6 +214,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("withdrawn_after_fetches", INT, "So many complete fetches must lack what lies ahead.", True),
             ("guard_share", FLOAT, "A fetch that loses more than this share of what lay ahead is not believed.", True),
             ("guard_count", INT, "Fewer losses than this are believed, whatever their share.", True),
+            ("withdrawn_after_hours", INT, "Hours from the first to the last fetch that lacks it.", True),
         ),
         _table(
             "event_decisions",

@@ -1,5 +1,5 @@
--- Each stretch of fetches that did not tell an occurrence, and whether they are enough to take it as withdrawn. Fetches
--- of a feed that had lost too much count only once it has come back.
+-- Each stretch of fetches that did not tell an occurrence, and whether they are enough to take it as withdrawn: so many,
+-- and so long apart. Fetches of a feed that had lost too much count only once it has come back.
 with missed as (
 
     select * from {{ ref('int_events__missed_fetches') }}
@@ -14,7 +14,10 @@ losses as (
 
 settings as (
 
-    select withdrawn_after_fetches from {{ ref('stg_library__event_identity') }}
+    select
+        withdrawn_after_fetches,
+        withdrawn_after_hours
+    from {{ ref('stg_library__event_identity') }}
 
 ),
 
@@ -39,7 +42,10 @@ numbered as (
             partition by occurrence_id, last_told_run
             order by fetch_id
             rows between unbounded preceding and current row
-        ) as believed_number
+        ) as believed_number,
+        min(case when is_believed then fetched_at end) over (
+            partition by occurrence_id, last_told_run
+        ) as first_believed_at
     from believed
 
 ),
@@ -54,8 +60,13 @@ final as (
         numbered.start_at,
         min(numbered.fetched_at) as missing_since_at,
         max(numbered.believed_number) as absent_fetch_count,
-        min(case when numbered.believed_number >= settings.withdrawn_after_fetches then numbered.fetched_at end)
-            as enough_at,
+        min(case
+            when
+                numbered.believed_number >= settings.withdrawn_after_fetches
+                and {{ minutes_between('numbered.first_believed_at', 'numbered.fetched_at') }}
+                >= settings.withdrawn_after_hours * 60
+                then numbered.fetched_at
+        end) as enough_at,
         max(case when numbered.next_run_number is null then 1 else 0 end) = 1 as is_still_missing
     from numbered
     cross join settings
