@@ -146,15 +146,20 @@ class EventLake:
 def build(lake: EventLake, project: Path, as_of: str, *select: str, shuffle: int | None = None) -> Path:
     """The warehouse as of a UTC time, made by dbt from the given models and all before them."""
     lake.write(shuffle)
-    path = lake.home / "warehouse" / "build.duckdb"
+    return run_dbt(lake.home, project, as_of, *select)
+
+
+def run_dbt(home: Path, project: Path, as_of: str, *select: str) -> Path:
+    """The warehouse that dbt makes of the lake in a home."""
+    path = home / "warehouse" / "build.duckdb"
     result = subprocess.run(
         [
             str(Path(sys.executable).with_name("dbt")), "run", "--select", *select,
             "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-            "--target-path", str(lake.home / "target"), "--log-path", str(lake.home / "logs"),
+            "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
             "--vars", f'{{as_of: "{as_of}", data_version: test}}',
         ],
-        env={**os.environ, "LEVENDE_LAKE": str(lake.home / "lake"), "LEVENDE_WAREHOUSE": str(path)},
+        env={**os.environ, "LEVENDE_LAKE": str(home / "lake"), "LEVENDE_WAREHOUSE": str(path)},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout[-6000:]
