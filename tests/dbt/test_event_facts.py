@@ -148,9 +148,22 @@ def flaky_feed(home: Home, configuration: Configuration, source_id: str, server:
         poll(f"2024-04-0{day} 04:00", calendar(*AHEAD[:-1]))
 
 
+def half_feed(home: Home) -> None:
+    """It comes back half empty and stays so: the same words every day for a week."""
+    window: dict[str, Any] = {"window_start_at": at("2024-01-01 00:00"), "window_end_at": at("2025-01-01 00:00")}
+    autumn = [event(f"autumn-{n}@z", f"202410{n:02d}T180000", f"Haust {n}", place="Skodje") for n in range(1, 11)]
+    for day in range(1, 9):
+        told = autumn if day == 1 else [*autumn[:4], event(f"new-{day}@z", "20241101T180000", f"Ny {day}")]
+        drop(home, "event_half", f"2024-05-0{day} 04:00", calendar(*told), how="poll", is_complete=True, **window)
+
+
 def moved_by_id(home: Home) -> None:
     """The Events Calendar writes the start into the id: a moved event vanishes and another one comes."""
-    window = {"window_start_at": at("2024-01-01 00:00"), "window_end_at": at("2025-01-01 00:00"), "is_complete": True}
+    window: dict[str, Any] = {
+        "window_start_at": at("2024-01-01 00:00"),
+        "window_end_at": at("2025-01-01 00:00"),
+        "is_complete": True,
+    }
     steady = [event(f"{n}@y", f"202405{n}T180000", f"Kveld {n}") for n in range(10, 20)]
     old = event("912-1715266800-1715270400@y", "20240509T170000", "Byvandring i Skodje", place="Skodje bibliotek")
     new = event("912-1715785200-1715788800@y", "20240515T170000", "Byvandring i Skodje", place="Skodje bibliotek")
@@ -188,7 +201,10 @@ def forgotten_instance(home: Home) -> None:
     for day in ("03", "04", "05", "06"):
         listed = [instance("later", "2024-06-20"), instance("off", "2024-06-21", "Cancelled")]
         listed += [instance("gone", "2024-06-03")] if day == "03" else []
-        window = {"window_start_at": at(f"2024-06-{day} 00:00"), "window_end_at": at("2026-01-01 00:00")}
+        window: dict[str, Any] = {
+            "window_start_at": at(f"2024-06-{day} 00:00"),
+            "window_end_at": at("2026-01-01 00:00"),
+        }
         drop(home, "event_dpl", f"2024-06-{day} 04:00", listed, how="poll", is_complete=True, **window)
 
 
@@ -307,6 +323,7 @@ def sources(url: str) -> list[Source]:
     }  # fmt: skip
     return [
         source("event_flaky", "icalendar", url=url, allow_loopback=True, is_full=True, **window),
+        source("event_half", "icalendar", is_full=True, **window),
         source("event_tec", "icalendar", is_full=True, **window),
         source("event_friskus", "friskus", **LISTS),
         source("event_dpl", "dpl_cms", **LISTS),
@@ -328,6 +345,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path, server: S
     )  # fmt: skip
     configuration = described(project, sources(server.url), one)
     flaky_feed(home, configuration, "event_flaky", server)
+    half_feed(home)
     moved_by_id(home)
     rolling_record(home)
     forgotten_instance(home)
@@ -365,6 +383,17 @@ def test_a_feed_that_loses_its_past_then_its_server_then_half_of_itself_changes_
     assert held == [(21,)]
     unreadable = ask(warehouse, "select reason from core.fct_reject where source_id = 'event_flaky' order by 1")
     assert unreadable == [("not_a_calendar",), ("truncated",)]
+
+
+def test_a_feed_that_stays_half_empty_takes_nothing_out_however_often_it_says_so(warehouse: Path) -> None:
+    """Six of ten are gone for a week of whole answers: the guard speaks, and a person decides."""
+    rows = ask(
+        warehouse, "select status, count(*) from core.bridge_event_claim where series_id like 'autumn-%' group by 1"
+    )
+    assert rows == [("scheduled", 10)]
+    doubts = ask(warehouse, "select message, is_open from core.fct_event_doubt where doubt_kind = 'future_lost' "
+                            "and source_id = 'event_half'")  # fmt: skip
+    assert doubts == [("one fetch lacks 6 of 10 events that lay ahead; nothing was withdrawn on its word", True)]
 
 
 def test_a_record_that_rolls_from_date_to_date_is_as_many_events_and_none_of_them_moved(warehouse: Path) -> None:
