@@ -405,8 +405,8 @@ class EventIdentity(_Model):
     start_tolerance_minutes: int = Field(default=30, ge=0, le=180)
     withdrawn_after_fetches: int = Field(default=3, ge=1)
     withdrawn_after_hours: int = Field(default=24, ge=0)
-    guard_share: float = Field(default=0.5, gt=0, le=1)
-    guard_count: int = Field(default=5, ge=1)
+    guard_share: float = Field(default=0.2, gt=0, le=1)
+    guard_count: int = Field(default=6, ge=1)
 
 
 class Claim(_Model):
