@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
-from xml.etree.ElementTree import Element, ParseError  # types only; parsing is defusedxml's
+from xml.etree.ElementTree import Element, ParseError  # types only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
-from ingest import wording
+from ingest import guarded_xml, wording
 from ingest.adapters import Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
@@ -76,7 +75,7 @@ def read_xml(body: bytes) -> Element:
     if not body.strip():
         raise UnreadableBody("the answer is empty.", reason="empty", next_action="The next poll asks again.")
     try:
-        root: Element = fromstring(body, forbid_dtd=True)
+        root: Element = guarded_xml.fromstring(body)
     except DefusedXmlException:
         raise UnreadableBody(
             "the answer declares a document type or entities: a web page, or an attack; it was not expanded.",

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
-from xml.etree.ElementTree import Element, ParseError  # types only; parsing is defusedxml's
+from xml.etree.ElementTree import Element, ParseError  # types only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from pydantic import field_validator
 
-from ingest import wording
+from ingest import guarded_xml, wording
 from ingest.adapters import Adapter, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
@@ -187,7 +186,7 @@ def _document(body: bytes) -> Element:
     if not body.strip():
         raise UnreadableBody("the message is empty.", reason="empty", next_action="Check the device's HTTP settings.")
     try:
-        root: Element = fromstring(body, forbid_dtd=True)
+        root: Element = guarded_xml.fromstring(body)
     except DefusedXmlException:
         raise UnreadableBody(
             "the message declares a document type or entities, which no counter does.",

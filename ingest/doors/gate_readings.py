@@ -15,15 +15,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element, ParseError  # types only; parsing is defusedxml's
+from xml.etree.ElementTree import Element, ParseError  # types only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from pydantic import Field, field_validator, model_validator
 
-from ingest import wording
+from ingest import guarded_xml, wording
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt, from_text, to_text
 from ingest.config import Source, expand
@@ -340,7 +339,7 @@ def _document(body: bytes) -> Element:
     if not body.strip():
         raise UnreadableBody("the answer is empty.", reason="empty", next_action="Look at the gate's web page.")
     try:
-        root: Element = fromstring(body, forbid_dtd=True)
+        root: Element = guarded_xml.fromstring(body)
     except DefusedXmlException:
         raise UnreadableBody(
             "the answer declares a document type or entities, which no gate does.",

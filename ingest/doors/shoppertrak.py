@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
-from xml.etree.ElementTree import Element  # a type only; parsing is defusedxml's
+from xml.etree.ElementTree import Element  # a type only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
