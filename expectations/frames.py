@@ -48,8 +48,8 @@ def frame_for(suite: Suite, warehouse: Path, lake: Path) -> pd.DataFrame:
                 _open_warehouse(con, warehouse)
         except duckdb.Error as error:
             action = (
-                "Remove that file and the marker of its name under lake/_read, then run `levende ingest`: landing "
-                "still has the bytes."
+                "Remove the folder of its source under lake/_read, then run `levende ingest`: landing still has the "
+                "bytes."
                 if suite.database == "lake"
                 else "Let the run that writes it end, or build it with `levende run`; then judge again."
             )

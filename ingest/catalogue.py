@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -292,12 +293,14 @@ class Catalogue:
         origin: str | None = None,
         status: str | None = None,
         since: datetime | None = None,
+        up_to: int | None = None,
     ) -> list[Receipt]:
         """All receipts with a number above `after`, in commit order.
 
         Args:
             source_id, origin, status: only receipts with this value.
             since: only those received at this aware moment or later.
+            up_to: only those with this number at most.
         """
         query = sa.select(_receipts).where(_receipts.c.receipt_id > after).order_by(_receipts.c.receipt_id)
         for column, wanted in (("source_id", source_id), ("origin", origin), ("status", status)):
@@ -305,6 +308,8 @@ class Catalogue:
                 query = query.where(_receipts.c[column] == wanted)
         if since is not None:
             query = query.where(_receipts.c.received_at >= to_text(since))
+        if up_to is not None:
+            query = query.where(_receipts.c.receipt_id <= up_to)
         return self._patiently(lambda: self._rows(query))
 
     def _rows(self, query: sa.Select[Any]) -> list[Receipt]:
@@ -318,6 +323,26 @@ class Catalogue:
             query = query.where(_receipts.c.origin == origin)
         found = self._patiently(lambda: self._rows(query.order_by(_receipts.c.receipt_id.desc()).limit(1)))
         return found[0] if found else None
+
+    def receipt(self, receipt_id: int) -> Receipt | None:
+        """The receipt of a number, where there is one."""
+        found = self._patiently(lambda: self._rows(sa.select(_receipts).where(_receipts.c.receipt_id == receipt_id)))
+        return found[0] if found else None
+
+    def first_tellings(self, source_id: str, blobs: Iterable[str], *, up_to: int) -> list[Receipt]:
+        """The first good receipt of each blob and question that a source brought, among numbers up to `up_to`.
+
+        Args:
+            blobs: hashes; only these are looked for, so the answer costs what is asked and not what ever came.
+        """
+        told = (_receipts.c.blob_sha256, _receipts.c.ask, _receipts.c.window_start_at, _receipts.c.window_end_at)
+        good = (_receipts.c.source_id == source_id, _receipts.c.status == "ok", _receipts.c.receipt_id <= up_to)
+        found: list[Receipt] = []
+        wanted = sorted(set(blobs))
+        for some in (wanted[n : n + 500] for n in range(0, len(wanted), 500)):
+            first = sa.select(sa.func.min(_receipts.c.receipt_id)).where(*good, told[0].in_(some)).group_by(*told)
+            found += self._patiently(partial(self._rows, sa.select(_receipts).where(_receipts.c.receipt_id.in_(first))))
+        return found
 
     def last_id(self) -> int:
         """The number of the newest committed receipt, 0 when there is none."""

@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from ingest.config import Configuration, Source, expand
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
 from ingest.home import Home
 from ingest.http import Limits, Session
-from ingest.lake import Lake, Way, parse_id, stem
+from ingest.lake import Lake, Progress, Way, parse_id, seal, stem
 from ingest.landing import sha256_of
 
 log = logging.getLogger("levende.ingest")
@@ -320,44 +321,64 @@ def pending(home: Home, configuration: Configuration, family: str | None = None,
     Args:
         after: receipts up to this number are known to be read; only a reader that checked may say so.
     """
-    return _survey(home, configuration, family, after)[0]
-
-
-def _survey(
-    home: Home, configuration: Configuration, family: str | None, after: int
-) -> tuple[list[Pending], dict[str, set[str]], dict[str, ConfigurationError]]:
-    """What the lake lacks, what it holds beyond the receipts above `after`, and the sources that can't be read."""
-    lake = Lake(home.lake)
-    ways: dict[str, tuple[Source, Adapter, Any, str, dict[str, str]]] = {}
-    wrong: dict[str, ConfigurationError] = {}
-    for source in configuration.enabled(family):
-        try:
-            adapter, options = adapter_for(source)
-        except ConfigurationError as error:
-            wrong[source.source_id] = error
-            continue
-        ways[source.source_id] = (
-            source,
-            adapter,
-            options,
-            parse_id(adapter, source, options),
-            lake.read_stems(source.source_id),
-        )
     found: list[Pending] = []
-    seen: set[tuple[str, str]] = set()
-    # The lake was looked at before the catalogue: a reading that another process adds meanwhile is not in `beyond`.
-    beyond = {source_id: set(way[4]) for source_id, way in ways.items()}
-    for receipt in home.catalogue.receipts(after=after):
-        if receipt.blob_sha256 is None or receipt.status != "ok" or receipt.source_id not in ways:
-            continue
-        source, adapter, options, reading, read = ways[receipt.source_id]
+    for source in configuration.enabled(family):
+        with suppress(ConfigurationError):
+            found += _survey(home, source, after).work
+    return sorted(found, key=lambda item: item.receipt.receipt_id)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the lake lacks of a source.
+
+    Attributes:
+        reading: how it is read now (`parse_id`).
+        progress: how far it is read that way; None when it must be read from the start.
+        work: what is lacking, by number: what could not be read before, then what is new.
+        newest: the last receipt that was looked at; None when nothing came since.
+    """
+
+    reading: str
+    progress: Progress | None
+    work: list[Pending]
+    newest: Receipt | None
+
+
+def _survey(home: Home, source: Source, after: int = 0) -> _Survey:
+    """Look at what came since a source was read; what came before costs nothing.
+
+    Raises:
+        ConfigurationError: the source is configured wrongly.
+    """
+    adapter, options = adapter_for(source)
+    reading = parse_id(adapter, source, options)
+    progress = Lake(home.lake).progress(source.source_id)
+    if progress is not None and not _still_holds(home, progress, reading):
+        progress = None
+    read_up_to = max(after, progress.read_up_to if progress else 0)
+    lacking = [home.catalogue.receipt(n) for n in (progress.lacking if progress else ()) if n > after]
+    came = home.catalogue.receipts(after=read_up_to, source_id=source.source_id)
+    told = [r for r in came if r.status == "ok" and r.blob_sha256 is not None]
+    seen: set[str] = set()
+    if read_up_to and not adapter.reads_moments:
+        blobs = (str(r.blob_sha256) for r in told)
+        seen = {stem(adapter, r) for r in home.catalogue.first_tellings(source.source_id, blobs, up_to=read_up_to)}
+    work = [Pending(source, adapter, options, r) for r in lacking if r is not None]
+    for receipt in told:
         name = stem(adapter, receipt)
-        beyond[receipt.source_id].discard(name)
-        if read.get(name) == reading or (receipt.source_id, name) in seen:
-            continue
-        seen.add((receipt.source_id, name))
-        found.append(Pending(source, adapter, options, receipt))
-    return found, beyond, wrong
+        if name not in seen:
+            seen.add(name)
+            work.append(Pending(source, adapter, options, receipt))
+    return _Survey(reading, progress, work, came[-1] if came else None)
+
+
+def _still_holds(home: Home, progress: Progress, reading: str) -> bool:
+    """Whether a source was read as it would be now, out of this catalogue."""
+    if progress.reading != reading:
+        return False
+    last = home.catalogue.receipt(progress.read_up_to)
+    return last is not None and seal(last) == progress.seal
 
 
 def read_pending(
@@ -377,50 +398,66 @@ def read_pending(
     lake = Lake(home.lake)
     lake.prepare()
     outcomes = {s.source_id: Outcome(s.source_id) for s in configuration.enabled(family)}
-    work, stale, wrong = _survey(home, configuration, family, after=0)
-    for source_id, names in stale.items():
-        lake.forget_readings(source_id, names)
-    for source_id, error in wrong.items():
-        outcomes[source_id].failures.append(error)
-        log.error("%s: %s", source_id, error)
-
-    steps = itertools.count(1)
-    readable: list[str] = []
-
-    def step() -> None:
-        if progress is not None:
-            progress(next(steps), len(work))
-
-    def ways() -> Iterator[Way]:
-        for item in work:
+    with lake.lock():  # before looking: what another run reads meanwhile must not be read twice
+        surveys: dict[str, _Survey] = {}
+        for source in configuration.enabled(family):
             try:
-                body = home.body(item.receipt)
-            except PermanentFailure as failure:  # landing lost the bytes: nothing to read, everything to tell
-                outcomes[item.source.source_id].failures.append(failure)
-                log.error("%s: %s", item.source.source_id, failure)
-                step()
-            else:
-                readable.append(item.source.source_id)
-                yield Way(item.adapter, item.source, item.options, item.receipt, body)
-
-    for number, counts in enumerate(lake.write_readings(ways())):
-        outcomes[readable[number]].add(counts)
-        step()
+                surveys[source.source_id] = _survey(home, source)
+            except ConfigurationError as error:
+                outcomes[source.source_id].failures.append(error)
+                log.error("%s: %s", source.source_id, error)
+        total = sum(len(survey.work) for survey in surveys.values())
+        done = itertools.count(1)
+        for source_id, survey in surveys.items():
+            for counts in _read(home, lake, source_id, survey, outcomes[source_id]):
+                if counts:
+                    outcomes[source_id].add(counts)
+                if progress is not None:
+                    progress(next(done), total)
     return outcomes
 
 
+def _read(home: Home, lake: Lake, source_id: str, survey: _Survey, outcome: Outcome) -> Iterator[dict[str, int]]:
+    """Read one source; yields as `Lake.write_readings` does."""
+    if survey.progress is None:
+        lake.forget(source_id)
+
+    def tell(failure: IngestError) -> None:
+        outcome.failures.append(failure)
+        log.error("%s: %s", source_id, failure)
+
+    def ways() -> Iterator[Way]:
+        for item in survey.work:
+            body = None
+            try:
+                body = home.body(item.receipt)
+            except PermanentFailure as failure:  # landing lost the bytes: nothing to read, everything to tell
+                tell(failure)
+            yield Way(item.adapter, item.source, item.options, item.receipt, body)
+
+    yield from lake.write_readings(ways(), unread=lambda _, failure: tell(failure))
+    if survey.newest is not None:
+        # What brought nothing to read is passed as well: it need not be looked at again.
+        known = lake.progress(source_id) or Progress(survey.reading)
+        lake.write_progress(source_id, known.passing(survey.newest))
+
+
 def write_receipts(home: Home, configuration: Configuration) -> int:
-    """Bring the lake's `fetches` table up to the catalogue, and forget sources that are configured no more."""
+    """Bring the lake's `fetches` table up to the catalogue, and forget sources that are configured no more.
+
+    Returns:
+        How many receipts there are.
+    """
     lake = Lake(home.lake)
     lake.prepare()
-    receipts = home.catalogue.receipts()
-    lake.write_fetches(receipts)
-    lake.forget_unknown({s.source_id for s in configuration.sources})
-    return len(receipts)
+    with lake.lock():
+        lake.write_fetches(home.catalogue)
+        lake.forget_unknown({s.source_id for s in configuration.sources})
+    return home.catalogue.last_id()
 
 
 def data_version(home: Home, configuration: Configuration, *also: str) -> str:
     """Names the inputs of a run: every receipt and reading, the description, and what else the caller adds."""
-    readings = sorted(p.name for p in (home.lake / "_read").glob("*/*.json"))
+    readings = Lake(home.lake).progresses()
     text = json.dumps([readings, home.catalogue.last_id(), configuration.config_hash, *also])
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -86,7 +86,7 @@ class BlobTrace:
 
     Attributes:
         state: `ok` (bytes are there and have their hash), `missing` or `damaged`.
-        lake_files: paths relative to the lake; empty when the lake lost them (the next run reads the blob again).
+        lake_files: paths relative to the lake; empty when the lake lost them.
     """
 
     source_id: str
@@ -594,7 +594,7 @@ def _traces(
     for receipt in receipts.values():
         key = (receipt["source_id"], receipt["blob_sha256"])
         deliveries[key] = deliveries.get(key, 0) + 1
-    files = {source_id: _lake_files(lake, source_id) for source_id in {key[0] for key in by_blob}}
+    files = _lake_files(lake, {key[0] for key in by_blob})
 
     traces: list[BlobTrace] = []
     for (source_id, sha256), rows in by_blob.items():
@@ -615,7 +615,7 @@ def _traces(
                 last_subject_on=max(row["last_subject_on"] for row in rows),
                 landing_path=str(path),
                 state="ok" if path.is_file() else "missing",
-                lake_files=tuple(files[source_id].get(sha256[:20], ())),
+                lake_files=tuple(files.get((source_id, sha256), ())),
             )
         )
     traces.sort(key=lambda trace: (-trace.receipt_id, trace.source_id, trace.blob_sha256))
@@ -630,7 +630,10 @@ def _traces(
     if damaged:
         faults.append(f"{damaged} listed blob(s) are not what was landed: restore them from the backup of landing/.")
     if unread:
-        faults.append(f"{unread} blob(s) have no file in {lake}: run `levende run`, which reads them again.")
+        faults.append(
+            f"{unread} blob(s) have no file in {lake}: remove {lake / '_read'}, then run `levende run`, which "
+            "reads all again."
+        )
     return _source_traces(snapshot, traces, receipts), listed, len(traces), faults
 
 
@@ -673,11 +676,18 @@ def _source_traces(
     return tuple(traces)
 
 
-def _lake_files(lake: Path, source_id: str) -> dict[str, list[str]]:
-    """The lake's files of a source, by the first 20 digits of the blob they were read from."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(lake.glob(f"[!_]*/{source_id}/[!.]*.parquet")):
-        found.setdefault(path.name[:20], []).append(str(path.relative_to(lake)))
+def _lake_files(lake: Path, source_ids: set[str]) -> dict[tuple[str, str], list[str]]:
+    """The lake's files that hold something read from a blob, by source and blob."""
+    found: dict[tuple[str, str], list[str]] = {}
+    with duckdb.connect() as con:
+        for source_id in sorted(source_ids):
+            for path in sorted(lake.glob(f"[!_]*/{source_id}/[!.]*.parquet")):
+                try:
+                    blobs = con.execute("select distinct blob_sha256 from read_parquet(?)", [str(path)]).fetchall()
+                except duckdb.Error:  # damaged: to whoever asks, as good as lost
+                    continue
+                for (sha256,) in blobs:
+                    found.setdefault((source_id, sha256), []).append(str(path.relative_to(lake)))
     return found
 
 

@@ -118,8 +118,10 @@ def assert_converged(root: Path, truth: tuple[list[Any], list[Any]]) -> None:
     read(root)
     assert pending(Home(root), configuration(root)) == []
     assert as_the_warehouse_reads_it(root) == truth
-    stems = {path.name.partition(".")[0] for path in (root / "lake/_read").glob("*/*.json")}
-    assert stems == {path[:20] for path in (r.blob_sha256 or "" for r in Home(root).catalogue.receipts())}
+    newest = {r.source_id: r.receipt_id for r in Home(root).catalogue.receipts()}
+    read_up_to = {source_id: Lake(root / "lake").progress(source_id) for source_id in newest}
+    assert {s: (p.read_up_to, p.lacking) for s, p in read_up_to.items() if p} == {s: (n, ()) for s, n in newest.items()}
+    assert len(list((root / "lake/_read").glob("*/progress.json"))) == len(newest)
 
 
 def test_the_truth_is_what_these_deliveries_were_made_to_say(truth: tuple[list[Any], list[Any]]) -> None:

@@ -39,11 +39,12 @@ from pydantic import Field
 
 import ingest.lake as lake_module
 from ingest.adapters import Parsed, Reject
-from ingest.catalogue import Arrival, Receipt
+from ingest.catalogue import Arrival, Catalogue, Receipt
 from ingest.contracts import DOOR_OBSERVATIONS, REJECTS, SOCIAL_METRIC_OBSERVATIONS, TABLES
+from ingest.errors import TransientFailure
 from ingest.home import Home
 from ingest.lake import Lake, parquet_bytes, parse_id, stem, to_arrow
-from ingest.pipeline import read_pending, write_receipts
+from ingest.pipeline import pending, read_pending, write_receipts
 
 BODIES = (
     b"moa;0;5\nmoa;1;0\nbattery;1;0.5\n",
@@ -110,7 +111,13 @@ def test_the_same_landing_gives_the_same_files_again_and_in_another_process(tmp_
     home = landed(tmp_path)
     read(home, factor=1)
     first = files(home.lake)
-    assert len([name for name in first if "_read" in name]) == len(BODIES)
+    assert [name for name in first if "door_toy_moa" in name] == [
+        "_read/door_toy_moa/progress.json",
+        *(
+            f"{table}/door_toy_moa/part-000000000001.parquet"
+            for table in ("door_health", "door_observations", "rejects")
+        ),
+    ]
     read(home, factor=1)
     assert files(home.lake) == first
 
@@ -129,7 +136,7 @@ def test_the_same_landing_gives_the_same_files_again_and_in_another_process(tmp_
 
 @pytest.mark.slow
 def test_a_kill_between_any_two_files_is_mended_by_the_next_reading(tmp_path: Path) -> None:
-    """Rows are written before their marker, so that what a killed run left is written again, equal."""
+    """Rows are written before the progress, so that what a killed run left is written again, equal."""
     whole = landed(tmp_path / "whole", BODIES[:2])
     read(whole, factor=1)
     context = multiprocessing.get_context("forkserver")
@@ -145,14 +152,14 @@ def test_a_kill_between_any_two_files_is_mended_by_the_next_reading(tmp_path: Pa
         if reader.exitcode == 0:
             break
         assert reader.exitcode == -signal.SIGKILL
-    assert writes >= 6, "two blobs: two kinds of rows, a reject table, and two markers"
+    assert writes >= 4, "two kinds of rows, a reject table, and the progress"
 
 
 @pytest.mark.slow
 def test_an_upgrade_that_was_killed_and_taken_back_leaves_the_old_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An old marker that survived would vouch for rows that the newer parser had already replaced."""
+    """An old progress that survived would vouch for rows that the newer parser had already replaced."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ingest.pipeline", "ingest.home"])
     for writes in range(3):
@@ -184,7 +191,6 @@ def test_a_raised_parser_version_reads_again_and_removes_rows_that_are_gone(
     assert sorted(row["in_count"] for row in rows(home, "door_observations")) == [5, 7]
     assert rows(home, "door_health") == []
     assert {row["parser"] for row in rows(home, "rejects")} == {"toy@2"}
-    assert len(list((home.lake / "_read" / "door_toy_moa").iterdir())) == len(BODIES)
     fresh = landed(tmp_path / "fresh")
     read(fresh, factor=1)
     assert files(fresh.lake) == files(home.lake), "an upgrade and a fresh start end at the same lake"
@@ -231,7 +237,6 @@ def test_readings_that_no_receipt_stands_for_are_forgotten(tmp_path: Path, monke
     monkeypatch.setattr(Toy, "reads_moments", False)
     read(home)
     assert len(rows(home, "door_observations")) == 2
-    assert len(list((home.lake / "_read" / "door_toy_moa").iterdir())) == 1
 
 
 def broken_rows() -> dict[str, Any]:
@@ -449,6 +454,123 @@ def test_the_receipts_table_is_written_in_closed_blocks(tmp_path: Path, monkeypa
     assert [row["receipt_id"] for row in found] == list(range(1, 9))
     assert blocks[0].stat().st_mtime_ns == closed
     assert (found[6]["status"], found[6]["is_complete"], found[6]["blob_sha256"]) == ("failed", False, None)
+
+
+def test_parts_hold_the_same_however_many_runs_wrote_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part ends follows from the receipts; if it followed from the runs, no lake could be built again."""
+    monkeypatch.setattr(lake_module, "PART_ROWS", 4)
+    monkeypatch.setattr(lake_module, "PART_READINGS", 3)
+    bodies = [b"moa;1;1\n", b"nonsense\n", b"UNREADABLE", b"moa;2;1\nmoa;3;1\n", b"moa;4;1\nmoa;5;1\nmoa;6;1\n"]
+    bodies += [b"".join(b"moa;%d;2\n" % (10 * n + m) for m in range(n)) for n in range(1, 7)]
+    at_once = landed(tmp_path / "once", tuple(bodies))
+    read(at_once)
+    begins = [p.name for p in sorted((at_once.lake / "door_observations/door_toy_moa").iterdir())]
+    assert begins == [f"part-{n:012d}.parquet" for n in (1, 4, 6, 9, 10, 11)]
+    for step in (1, 2, 5):
+        stepwise = Home(tmp_path / f"steps of {step}")
+        for number, body in enumerate(bodies):
+            stepwise.land(Arrival("door_toy_moa", "push", NOW + timedelta(hours=number), body))
+            if number % step == 0:
+                read(stepwise)
+        read(stepwise)
+        assert files(stepwise.lake) == files(at_once.lake), f"read every {step} posts"
+
+
+def test_what_a_run_costs_depends_on_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cameras that post every minute bring millions of receipts a year: no run may look at them all."""
+    monkeypatch.setattr(lake_module, "PART_READINGS", 10)
+    home = landed(tmp_path, tuple(b"moa;%d;1\n" % n for n in range(45)))
+    library = configuration(tmp_path)
+    read_pending(home, library)
+    write_receipts(home, library)
+    home.land(Arrival("door_toy_moa", "push", NOW, b"moa;45;1\n"))
+    home.land(Arrival("door_toy_moa", "push", NOW, b"moa;3;1\n"))
+    looked_at: list[int] = []
+    real = Catalogue.receipts
+
+    def receipts(self: Catalogue, **asked: Any) -> list[Receipt]:
+        found = real(self, **asked)
+        looked_at.extend(r.receipt_id for r in found)
+        return found
+
+    monkeypatch.setattr(Catalogue, "receipts", receipts)
+    before = {p: p.stat().st_mtime_ns for p in home.lake.rglob("part-*.parquet")}
+    assert read_pending(home, library)["door_toy_moa"].blobs == 1, "the second is a redelivery of long ago"
+    assert looked_at == [46, 47]
+    assert [p.name for p, at in before.items() if p.stat().st_mtime_ns != at] == ["part-000000000041.parquet"]
+    assert len(rows(home, "door_observations")) == 46
+
+
+def test_one_broken_reading_among_many_costs_itself_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small readings are typed together; one that breaks its contract must neither lose nor change its neighbours."""
+    large = 2**60 + 1  # no float holds it: a neighbour's 5.7 must not round it
+
+    def parse(_self: Toy, body: bytes, *_: Any) -> Parsed:
+        number = int(body)
+        wrong = {3: 5.7, 8: "many"}.get(number)
+        count = wrong if wrong is not None else large if number % 2 else None
+        return Parsed({"door_observations": [{**observation("moa", number, 1), "in_count": count}]})
+
+    monkeypatch.setattr(Toy, "parse", parse)
+    home = landed(tmp_path, tuple(b"%d" % n for n in range(12)))
+    outcome = read_pending(home, configuration(home.root))["door_toy_moa"]
+    assert (outcome.blobs, outcome.rejects) == (12, 2)
+    counts = {row["observation_id"]: row["in_count"] for row in rows(home, "door_observations")}
+    assert counts == {f"moa-{n}": large if n % 2 else None for n in range(12) if n not in (3, 8)}
+    assert [row["receipt_id"] for row in rows(home, "rejects")] == [4, 9]
+
+
+def test_what_could_not_be_read_now_is_read_later_and_no_reject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine too busy to start a process says nothing about the bytes: a reject for it would stay for ever."""
+    is_busy = True
+    real = Toy.parse
+
+    def parse(self: Toy, body: bytes, *more: Any) -> Parsed:
+        if is_busy and body.startswith(b"moa;2"):
+            raise TransientFailure("no process.", reason="no_process", next_action="The next run tries again.")
+        return real(self, body, *more)
+
+    monkeypatch.setattr(Toy, "parse", parse)
+    home = landed(tmp_path, tuple(b"moa;%d;1\n" % n for n in range(1, 5)))
+    outcome = read_pending(home, configuration(home.root))["door_toy_moa"]
+    assert ([f.reason for f in outcome.failures], outcome.blobs) == (["no_process"], 3)
+    assert [item.receipt.receipt_id for item in pending(home, configuration(home.root))] == [2]
+    assert rows(home, "rejects") == []
+    home.land(Arrival("door_toy_moa", "push", NOW, b"moa;5;1\n"))
+    is_busy = False
+    assert read_pending(home, configuration(home.root))["door_toy_moa"].blobs == 2
+    assert [row["receipt_id"] for row in rows(home, "door_observations")] == [1, 2, 3, 4, 5]
+    assert pending(home, configuration(home.root)) == []
+
+
+def test_another_catalogue_under_the_same_lake_is_noticed(tmp_path: Path) -> None:
+    """A landing restored from its backup gives the same numbers to other arrivals; old rows would stay beside new."""
+    home = landed(tmp_path / "home", BODIES)
+    read(home)
+    write_receipts(home, configuration(home.root))
+    home.catalogue.close()
+    (home.root / "landing").rename(tmp_path / "lost")
+    restored = landed(tmp_path / "home", (b"moa;7;7\n",) * 2)
+    read(restored)
+    write_receipts(restored, configuration(restored.root))
+    assert [row["observation_id"] for row in rows(restored, "door_observations")] == ["moa-7"]
+    assert rows(restored, "door_health") == rows(restored, "rejects") == []
+    fetched = pq.read_table(restored.lake / "fetches", partitioning=None)
+    assert fetched["receipt_id"].to_pylist() == [1, 2]
+
+
+def test_a_lake_of_a_file_per_blob_is_read_again(tmp_path: Path) -> None:
+    """Lakes that stand were written by an older form of this code; its files would be counted beside the parts."""
+    home = landed(tmp_path, BODIES[:1])
+    for table in ("door_observations", "_read"):
+        (home.lake / table / "door_toy_moa").mkdir(parents=True)
+    (home.lake / "door_observations/door_toy_moa/0123456789abcdef0123.parquet").write_bytes(b"old")
+    (home.lake / "_read/door_toy_moa/0123456789abcdef0123.abc.json").write_bytes(b"{}")
+    read(home)
+    assert len(rows(home, "door_observations")) == 2
+    assert [p.name for p in (home.lake / "_read/door_toy_moa").iterdir()] == ["progress.json"]
 
 
 def test_sources_that_are_described_no_more_are_forgotten_and_disabled_ones_kept(tmp_path: Path) -> None:

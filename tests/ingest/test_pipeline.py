@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from _adapters.toy import NOW, SECRET_NAME, Toy, configuration, registered, source
 
@@ -393,7 +394,7 @@ def test_the_first_receipt_of_the_same_bytes_is_the_one_that_is_read(home: Home)
     other = push(home, b"moa;2;2\n")
     library = configuration(home.root)
     assert [p.receipt.receipt_id for p in pending(home, library)] == [first, other]
-    assert [p.receipt.receipt_id for p in pending(home, library, after=first)] == [first + 1, other]
+    assert [p.receipt.receipt_id for p in pending(home, library, after=first)] == [other], "the second told nothing new"
     read_pending(home, library)
     push(home, b"moa;1;1\n")
     assert pending(home, library) == []
@@ -408,7 +409,8 @@ def test_snapshots_are_read_once_for_each_receipt(home: Home) -> None:
     assert [p.receipt.receipt_id for p in pending(home, library)] == [1, 2]
     read_pending(home, library)
     assert pending(home, library) == []
-    assert len(list((home.lake / "door_observations" / "door_snapshot").iterdir())) == 2
+    table = pq.read_table(home.lake / "door_observations" / "door_snapshot", partitioning=None)
+    assert table["receipt_id"].to_pylist() == [1, 2]
 
 
 def test_only_good_answers_of_enabled_sources_of_the_family_are_read(home: Home) -> None:
@@ -514,4 +516,4 @@ def test_no_name_reaches_the_lake_from_a_failing_parser(home: Home, caplog: pyte
     read_pending(home, configuration(home.root))
     lake = b"".join(p.read_bytes() for p in home.lake.rglob("*") if p.is_file())
     assert SECRET_NAME.encode() not in lake + caplog.text.encode()
-    assert list(Lake(home.lake).read_stems("door_toy_moa"))
+    assert Lake(home.lake).progress("door_toy_moa") is not None

@@ -26,7 +26,7 @@ def test_an_areas_year_leads_to_the_bytes_of_its_branches(published: Rooms) -> N
     for blob in found.blobs:
         assert blob.state == "ok"
         assert blob.landing_path == str(published.landing / "blobs" / blob.blob_sha256[:2] / blob.blob_sha256)
-        assert blob.lake_files == (f"door_observations/{blob.source_id}/{blob.blob_sha256[:20]}.parquet",)
+        assert blob.lake_files == (f"door_observations/{blob.source_id}/part-{blob.receipt_id:012d}.parquet",)
     assert [part.branch_id for part in found.parts] == ["main", "moa"]
     assert found.notes == ()
 

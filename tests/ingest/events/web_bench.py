@@ -17,7 +17,7 @@ from ingest.config import Configuration, Source
 from ingest.contracts import TABLES
 from ingest.home import Home
 from ingest.http import Limits, Session
-from ingest.lake import Lake, Way, read, to_arrow
+from ingest.lake import Lake, Way, read, stem, to_arrow
 from ingest.pipeline import Outcome, poll
 from sandbox.event_portals import Holding
 
@@ -138,9 +138,11 @@ class WebPolls:
         lake = Lake(self.home.lake)
         lake.prepare()
         adapter, options = adapter_for(self.source)
+        first: dict[str, Receipt] = {}
         for receipt in self.receipts("ok"):
-            way = Way(adapter, self.source, options, receipt, self.home.body(receipt))
-            list(lake.write_readings([way]))
+            first.setdefault(stem(adapter, receipt), receipt)
+        ways = (Way(adapter, self.source, options, r, self.home.body(r)) for r in first.values())
+        list(lake.write_readings(ways))
         folder = Path(self.home.lake) / table / self.source.source_id
         return [row for path in sorted(folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
 
