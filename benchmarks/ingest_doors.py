@@ -3,7 +3,8 @@
 The same files, on the same disk, in one process and in alternating order; the table gives medians and ratios.
 
 - Ours does all that a run does before dbt: landing with fsync, a catalogue with a receipt per arrival, a parse that
-  knows the zone and both clock changes, typed rows with an id and their lineage, rejects, markers and fsync again.
+  knows the zone and both clock changes, typed rows with an id and their lineage, rejects, equal bytes told once, and
+  fsync again.
 - dlt loads to a local filesystem destination as Parquet, appending, with telemetry off: CSV with its own readers (the
   pandas one, which its guide shows first, and the DuckDB one with Arrow batches, its fastest), XML with a generator
   of dicts, as its guide says for what it has no reader for. It keeps no bytes, calls no fsync, stops at a row that it
@@ -37,13 +38,14 @@ import pyarrow.parquet as pq
 from ingest.catalogue import Arrival
 from ingest.config import Configuration
 from ingest.home import Home
-from ingest.pipeline import read_pending, sweep, write_receipts
+from ingest.pipeline import Outcome, read_pending, sweep, write_receipts
 
 ZONE = ZoneInfo("Europe/Oslo")
 NOW = datetime(2026, 1, 2, 6, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)
 BRANCHES, LINES = 11, 17  # a door and a half each, as libraries of that size have
 POSTS, SITE_DAYS = 5000, 60
+STANDING = (1_000, 10_000, 50_000)  # posts that were read before one more comes
 INBOX_BATCH = 256  # what the inbox commits at once
 ROUNDS = 3
 CSV_HEADER = "Avdeling;Linje;Dato;Time;Inn;Ut\n"
@@ -90,8 +92,9 @@ def main() -> None:
         )
         for contest in contests(root):
             show(contest, measure(contest, root / "work"))
+        show_one_more(root / "more")
         print(
-            "  what each does: ours keeps the bytes (fsync, receipt), UTC, ids, lineage, rejects, fsync of the lake;\n"
+            "  each does: ours keeps the bytes (fsync, receipt), UTC, ids, lineage, rejects, fsync; equal bytes once;\n"
             "  dlt a load id and state files, stops at a row it can't read; the limit none of that."
         )
 
@@ -124,6 +127,33 @@ def show(contest: Contest, told: dict[str, tuple[int, float]]) -> None:
     sys.stdout.flush()
 
 
+def show_one_more(scratch: Path) -> None:
+    """Seconds from one new post to the lake, after so many had come before: landing, looking, reading, receipts."""
+    print("  one new post after so many that were read            seconds (median of 5)   and to find nothing new")
+    home = Home(scratch)
+    configuration = _configuration(scratch, "brickstream", {})
+    posts = _brickstream_posts(max(STANDING) + 5 * len(STANDING))
+    came = 0
+    for standing in STANDING:
+        _land(home, posts[came:standing])
+        _run(home, configuration)
+        came = standing
+        seconds: list[float] = []
+        idle: list[float] = []
+        for _ in range(5):
+            os.sync()  # what was landed in bulk must not be waited for here
+            started = time.perf_counter()
+            _land(home, posts[came : came + 1])
+            _run(home, configuration)
+            seconds.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            _run(home, configuration)
+            idle.append(time.perf_counter() - started)
+            came += 1
+        print(f"  {standing:>10,} {'':41}  {statistics.median(seconds):8.3f}  {'':21}  {statistics.median(idle):8.3f}")
+    home.catalogue.close()
+
+
 def contests(root: Path) -> Iterator[Contest]:
     """The deliveries, each made when its turn comes."""
     rows = _csv_rows()
@@ -140,7 +170,7 @@ def contests(root: Path) -> Iterator[Contest]:
         sides |= _dlt_from_csv(folder)
         sides["limit: DuckDB copy"] = _duckdb_from_csv(folder)
         yield Contest(what, sides)
-    posts = _brickstream_posts()
+    posts = _brickstream_posts(POSTS)
     yield Contest(
         f"XML, {POSTS} Brickstream posts",
         {
@@ -185,11 +215,11 @@ def _csv_rows() -> dict[date, str]:
     return told
 
 
-def _brickstream_posts() -> list[bytes]:
+def _brickstream_posts(number: int) -> list[bytes]:
     """Minutes as a device posts them, from several devices in turn."""
     dice = random.Random("brickstream")
     posts = []
-    for n in range(POSTS):
+    for n in range(number):
         start = datetime(2025, 6, 15, 6, tzinfo=UTC) + timedelta(minutes=n // LINES)
         end, unix = start + timedelta(minutes=1), int(start.timestamp())
         local, until = start.astimezone(ZONE), end.astimezone(ZONE)
@@ -258,13 +288,26 @@ def _configuration(folder: Path, adapter: str, options: dict[str, Any], **source
     )
 
 
-def _to_lake(home: Home, configuration: Configuration) -> int:
+def _run(home: Home, configuration: Configuration) -> Outcome:
     outcome = read_pending(home, configuration)["door_bench"]
     write_receipts(home, configuration)
     if outcome.failures or outcome.rejects:
         raise SystemExit(f"our side rejected {outcome.rejects} records: {outcome.failures}")
+    return outcome
+
+
+def _to_lake(home: Home, configuration: Configuration) -> int:
+    outcome = _run(home, configuration)
     home.catalogue.close()
     return outcome.rows["door_observations"]
+
+
+def _land(home: Home, posts: list[bytes]) -> None:
+    for n in range(0, len(posts), INBOX_BATCH):  # as the inbox does under load
+        batch = posts[n : n + INBOX_BATCH]
+        hashes = home.blobs.put_many(batch)
+        arrivals = [Arrival("door_bench", "push", NOW, body) for body in batch]
+        home.catalogue.record(zip(arrivals, hashes, strict=True))
 
 
 def _ours_from_files(folder: Path) -> Side:
@@ -280,11 +323,7 @@ def _ours_from_files(folder: Path) -> Side:
 def _ours_from_posts(posts: list[bytes]) -> Side:
     def run(scratch: Path) -> int:
         home = Home(scratch)
-        for n in range(0, len(posts), INBOX_BATCH):  # as the inbox does under load
-            batch = posts[n : n + INBOX_BATCH]
-            hashes = home.blobs.put_many(batch)
-            arrivals = [Arrival("door_bench", "push", NOW, body) for body in batch]
-            home.catalogue.record(zip(arrivals, hashes, strict=True))
+        _land(home, posts)
         return _to_lake(home, _configuration(scratch, "brickstream", {}))
 
     return run
@@ -331,7 +370,7 @@ def _dlt(scratch: Path, resource: Callable[[Any], Any]) -> int:
     )
     load = pipeline.run(resource(dlt), table_name="counts", loader_file_format="parquet", write_disposition="append")
     load.raise_on_failed_jobs()
-    return sum(pq.read_metadata(path).num_rows for path in (scratch / "out/doors/counts").rglob("*.parquet"))
+    return sum(int(pq.read_metadata(path).num_rows) for path in (scratch / "out/doors/counts").rglob("*.parquet"))
 
 
 def _dlt_from_csv(folder: Path) -> dict[str, Side]:
@@ -391,7 +430,7 @@ def _loop_over_xml(bodies: list[bytes], element: str) -> Side:
     def run(scratch: Path) -> int:
         rows = pa.Table.from_pylist(list(_records(bodies, element)))
         pq.write_table(rows, scratch / "counts.parquet")
-        return rows.num_rows
+        return int(rows.num_rows)
 
     return run
 

@@ -43,7 +43,7 @@ def render() -> str:
     """The file's content as it should be."""
     lake = _source(
         "lake",
-        "Typed observations, one Parquet file per landed blob.",
+        "Typed observations, in the order in which they arrived.",
         f"read_parquet('{LAKE}/{{name}}/**/*.parquet', union_by_name = true)",
         TABLES.values(),
         {},
