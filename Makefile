@@ -55,7 +55,7 @@ check: $(INSTALLED) ## Lint, types, SQL and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	LEVENDE_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	LEVENDE_WAREHOUSE=:memory: $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 clean: ## Remove everything that can be built again; landing stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dbt_project/target dbt_project/logs
