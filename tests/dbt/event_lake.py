@@ -7,10 +7,7 @@ What does not: expectations; each test says what it expects.
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+from dbt_here import run_dbt
 
 from ingest.config import Configuration
 from ingest.contracts import ATTENDANCE_REPORTS, EVENT_OBSERVATIONS, FETCHES, REJECTS, Table
@@ -146,22 +144,13 @@ class EventLake:
 def build(lake: EventLake, project: Path, as_of: str, *select: str, shuffle: int | None = None) -> Path:
     """The warehouse as of a UTC time, made by dbt from the given models and all before them."""
     lake.write(shuffle)
-    return run_dbt(lake.home, project, as_of, *select)
+    return build_home(lake.home, project, as_of, *select)
 
 
-def run_dbt(home: Path, project: Path, as_of: str, *select: str) -> Path:
+def build_home(home: Path, project: Path, as_of: str, *select: str) -> Path:
     """The warehouse that dbt makes of the lake in a home."""
     path = home / "warehouse" / "build.duckdb"
-    result = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "run", "--select", *select,
-            "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-            "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
-            "--vars", f'{{as_of: "{as_of}", data_version: test}}',
-        ],
-        env={**os.environ, "LEVENDE_LAKE": str(home / "lake"), "LEVENDE_WAREHOUSE": str(path)},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    result = run_dbt(project, home, "run", "--select", *select, as_of=as_of)
     assert result.returncode == 0, result.stdout[-6000:]
     return path
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from dbt_here import Done, parsed, run_dbt
 
 from ingest.config import Configuration, load
 from ingest.lake import Lake
 from ingest.library_tables import write_library_tables
 from orchestration import dbt_sources
 
-Dbt = Callable[..., subprocess.CompletedProcess[str]]
+Dbt = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +38,15 @@ def home(tmp_path_factory: pytest.TempPathFactory, configuration: Configuration)
 @pytest.fixture(scope="module")
 def dbt(project: Path, home: Path) -> Dbt:
     """Runs dbt on that home."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                str(Path(sys.executable).with_name("dbt")), *words,
-                "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-                "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
-                "--vars", '{as_of: "2024-07-01 04:00:00", data_version: test}',
-            ],
-            env={
-                **os.environ,
-                "LEVENDE_LAKE": str(home / "lake"),
-                "LEVENDE_WAREHOUSE": str(home / "warehouse" / "build.duckdb"),
-            },
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
-
-    return run
+    return partial(run_dbt, project, home)
 
 
 @pytest.fixture(scope="module")
-def built(dbt: Dbt, home: Path) -> dict[str, Any]:
+def built(dbt: Dbt, project: Path) -> dict[str, Any]:
     """The manifest after a build on the empty lake."""
     result = dbt("build", "--exclude-resource-type", "unit_test")
     assert result.returncode == 0, result.stdout[-4000:]
-    return dict(json.loads((home / "target" / "manifest.json").read_text()))
+    return dict(json.loads((parsed(project) / "manifest.json").read_text()))
 
 
 def models(manifest: dict[str, Any], *schemas: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from event_lake import ask, run_dbt
+from event_lake import ask, build_home
 
 from ingest import pipeline
 from ingest.catalogue import Arrival
@@ -121,7 +121,7 @@ def built(home: Home, configuration: Configuration, project: Path, *select: str)
     Lake(home.lake).prepare()
     write_library_tables(home.lake, configuration)
     (home.root / "warehouse").mkdir(exist_ok=True)
-    return run_dbt(home.root, project, AS_OF, *select)
+    return build_home(home.root, project, AS_OF, *select)
 
 
 # -- histories ------------------------------------------------------------------------------------------------------

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from dbt_here import run_dbt
 
 from ingest.adapters import adapter_for
 from ingest.catalogue import Receipt
@@ -78,22 +77,11 @@ def unlisted(project: Path, tmp_path: Path, account_id: str, bodies: Sequence[by
     write_library_tables(tmp_path / "lake", load(project / "config"))
     assert all(sum(counts.values()) for counts in lake.write_readings(ways(account_id, bodies)))
     (tmp_path / "warehouse").mkdir()
-    result = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "build",
-            "--select", "stg_instagram__posts", "stg_instagram__metrics", "int_social__post_claims",
-            "assert_every_measured_post_is_listed",
-            "--exclude-resource-type", "unit_test", "--store-failures",
-            "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-            "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),
-            "--vars", '{as_of: "2024-07-01 04:00:00", data_version: test}',
-        ],
-        env={
-            **os.environ,
-            "LEVENDE_LAKE": str(tmp_path / "lake"),
-            "LEVENDE_WAREHOUSE": str(tmp_path / "warehouse" / "build.duckdb"),
-        },
-        capture_output=True, text=True, timeout=240, check=False,
+    result = run_dbt(
+        project, tmp_path, "build",
+        "--select", "stg_instagram__posts", "stg_instagram__metrics", "int_social__post_claims",
+        "assert_every_measured_post_is_listed",
+        "--exclude-resource-type", "unit_test", "--store-failures",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout[-4000:]
     results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from dbt_here import Done, parsed, run_dbt
 from test_measured_posts import ways
 
 from ingest.adapters import adapters
@@ -22,7 +21,7 @@ from ingest.instagram.connector_tables import _BY_KIND
 from ingest.lake import Lake
 from ingest.library_tables import write_library_tables
 
-Dbt = Callable[..., subprocess.CompletedProcess[str]]
+Dbt = Callable[..., Done]
 FIVETRAN_ACCOUNT = "17841439536867616"
 # Columns of several metrics, or of one that is never added, beside the metrics' own names.
 MIXED = {"value", "first_value", "chosen_value", "reach_28_days", "summed_post_reach"}
@@ -30,24 +29,7 @@ MIXED = {"value", "first_value", "chosen_value", "reach_28_days", "summed_post_r
 
 def runner(project: Path, home: Path) -> Dbt:
     """Runs dbt on a home."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                str(Path(sys.executable).with_name("dbt")), *words,
-                "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-                "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
-                "--vars", '{as_of: "2024-07-01 04:00:00", data_version: test}',
-            ],
-            env={
-                **os.environ,
-                "LEVENDE_LAKE": str(home / "lake"),
-                "LEVENDE_WAREHOUSE": str(home / "warehouse" / "build.duckdb"),
-            },
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
-
-    return run
+    return partial(run_dbt, project, home)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +100,7 @@ def test_the_search_for_sums_finds_each_way_to_write_one(sql: str, found: list[s
 
 def test_no_model_adds_what_must_not_be_added(project: Path, home: Path) -> None:
     """The compiled SQL of everything that reads social media, macros written out."""
-    manifest = json.loads((home / "target" / "manifest.json").read_text())
+    manifest = json.loads((parsed(project) / "manifest.json").read_text())
     with duckdb.connect(str(home / "warehouse" / "build.duckdb"), read_only=True) as con:
         forbidden = {
             name for (name,) in con.execute("select metric from core.dim_metric where not is_additive").fetchall()
