@@ -101,6 +101,7 @@ class BlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._rooted: set[str] = set()  # folders whose names this store has brought to disk
 
     def path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256
@@ -120,9 +121,15 @@ class BlobStore:
             make_durable([target])
         else:
             write_atomically(target, body)
-        # The same for the folder itself: whoever made it may not have synced its name yet.
-        fsync_directory(self.root)
+        self._root([sha256])
         return sha256
+
+    def _root(self, names: Iterable[str]) -> None:
+        """Bring the names of blobs' folders to disk: whoever made them may not have done it. Once done stays done."""
+        folders = {name[:2] for name in names}
+        if not folders <= self._rooted:
+            fsync_directory(self.root)
+            self._rooted |= folders
 
     def put_many(self, bodies: Iterable[bytes]) -> list[str]:
         """Store many bodies with few waits for the disk, and return their hashes in order. On return all are on disk.
@@ -140,7 +147,7 @@ class BlobStore:
                 write_atomically(target, body, durable=False)
         if names:
             make_durable(sorted({self.path(name) for name in names}))
-            fsync_directory(self.root)
+            self._root(names)
         return names
 
     @staticmethod

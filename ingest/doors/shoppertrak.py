@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote
 from xml.etree.ElementTree import Element  # a type only; parsing is guarded_xml's
@@ -158,6 +159,7 @@ def entrance_key(text: str) -> str:
     return found[1] if found else name_key(text)
 
 
+@lru_cache(maxsize=8192)  # every entrance of every site tells the same quarters
 def _moment(day: str, stamp: str) -> Moment | None:
     if not re.fullmatch("[0-9]{8}", day) or not re.fullmatch("[0-9]{6}", stamp) or stamp[:2] == "24":
         return None
