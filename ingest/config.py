@@ -396,14 +396,14 @@ class EventIdentity(_Model):
         start_tolerance_minutes: starts further apart are two holdings, whatever else agrees.
         withdrawn_after_fetches: so many complete fetches must lack what still lies ahead.
         withdrawn_after_hours: the last of them so long after the first: what an editor takes away for an afternoon
-            is not withdrawn by somebody who asks three times.
+            is not withdrawn by somebody who asks twice.
         guard_share, guard_count: a fetch that loses more than this share of what lay ahead, and at least so many,
             is not believed: nothing is withdrawn on its word.
     """
 
     least_score: int = Field(default=80, ge=50, le=100)
     start_tolerance_minutes: int = Field(default=30, ge=0, le=180)
-    withdrawn_after_fetches: int = Field(default=3, ge=1)
+    withdrawn_after_fetches: int = Field(default=2, ge=1)
     withdrawn_after_hours: int = Field(default=24, ge=0)
     guard_share: float = Field(default=0.2, gt=0, le=1)
     guard_count: int = Field(default=6, ge=1)

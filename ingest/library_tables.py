@@ -212,9 +212,9 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("least_score", INT, "Points of 100 that two claims need to be one event.", True),
             ("start_tolerance_minutes", INT, "Starts further apart are two holdings.", True),
             ("withdrawn_after_fetches", INT, "So many complete fetches must lack what lies ahead.", True),
+            ("withdrawn_after_hours", INT, "So many hours must lie between the first of them and the last.", True),
             ("guard_share", FLOAT, "A fetch that loses more than this share of what lay ahead is not believed.", True),
             ("guard_count", INT, "Fewer losses than this are believed, whatever their share.", True),
-            ("withdrawn_after_hours", INT, "Hours from the first to the last fetch that lacks it.", True),
         ),
         _table(
             "event_decisions",

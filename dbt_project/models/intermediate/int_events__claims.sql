@@ -1,6 +1,6 @@
 -- All that may be compared with each other: public occurrences, and attendance reports that name no known record but
--- say when and where. Equal postings of one feed (start, branch and words) are one posting; two slots of one series
--- never are.
+-- say when and where. Equal postings of one feed (start, branch and words) are one posting, and so is a record with the
+-- one that was posted in its stead; two slots of one series never are. A posting is compared by what was posted last.
 with sources as (
 
     select * from {{ ref('stg_library__sources') }}
@@ -173,36 +173,116 @@ twins as (
 
 ),
 
-final as (
+posted as (
 
     select
-        claim_id,
+        *,
         first_value(claim_id) over (
             partition by source_id, posting_place, title_key, start_at, has_time, end_on, twin_number
             order by claim_id
             rows between unbounded preceding and unbounded following
-        ) as posting_id,
-        is_report,
-        source_id,
-        source_rank,
-        series_id,
-        slot,
-        start_at,
-        end_at,
-        start_on,
-        end_on,
-        has_time,
-        original_start_at,
-        is_moved,
-        is_public,
-        branch_id,
-        place_key,
-        page,
-        title,
-        title_key,
-        number_key,
-        total_weight
+        ) as twin_id
     from twins
+
+),
+
+-- What is posted in another's stead takes its place only if nothing of that still stands.
+standing as (
+
+    select distinct posted.twin_id
+    from posted
+    left join {{ ref('int_events__reposts') }} as reposts on posted.claim_id = reposts.gone_id
+    left join {{ ref('int_events__absences') }} as absences
+        on posted.claim_id = absences.occurrence_id and absences.is_still_missing
+    where reposts.gone_id is null and absences.occurrence_id is null
+
+),
+
+steps as (
+
+    select
+        gone.twin_id as old_id,
+        min(come.twin_id) as new_id
+    from {{ ref('int_events__reposts') }} as reposts
+    inner join posted as gone on reposts.gone_id = gone.claim_id
+    inner join posted as come on reposts.come_id = come.claim_id
+    left join standing on gone.twin_id = standing.twin_id
+    where standing.twin_id is null and gone.twin_id <> come.twin_id
+    group by gone.twin_id
+
+),
+
+-- A posting is known by its oldest record, over at most three new posts.
+chains as (
+
+    select
+        steps.old_id as first_id,
+        steps.new_id as second_id,
+        thirds.new_id as third_id,
+        fourths.new_id as fourth_id
+    from steps
+    left join steps as earlier on steps.old_id = earlier.new_id
+    left join steps as thirds on steps.new_id = thirds.old_id
+    left join steps as fourths on thirds.new_id = fourths.old_id
+    where earlier.old_id is null
+
+),
+
+members as (
+
+    select
+        member_id,
+        min(first_id) as first_id,
+        min(last_id) as last_id
+    from (
+        {% for member in ['first_id', 'second_id', 'third_id', 'fourth_id'] %}
+            select
+                {{ member }} as member_id,
+                first_id,
+                coalesce(fourth_id, third_id, second_id) as last_id
+            from chains
+            where {{ member }} is not null
+            {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ) as chained
+    group by member_id
+
+),
+
+final as (
+
+    select
+        posted.claim_id,
+        coalesce(members.first_id, posted.twin_id) as posting_id,
+        case
+            when posted.claim_id = coalesce(members.first_id, posted.twin_id) then 'own'
+            when members.first_id <> posted.twin_id then 'posted_anew'
+            else 'same_feed_twice'
+        end as posting_rule,
+        coalesce(members.last_id <> posted.twin_id, false) as is_superseded,
+        posted.is_report,
+        posted.source_id,
+        posted.source_rank,
+        posted.series_id,
+        posted.slot,
+        lasts.start_at,
+        lasts.end_at,
+        lasts.start_on,
+        lasts.end_on,
+        lasts.has_time,
+        case when lasts.is_moved then lasts.original_start_at else posted.start_at end as original_start_at,
+        lasts.is_moved or (posted.has_time and lasts.has_time and posted.start_at <> lasts.start_at) as is_moved,
+        posted.is_public,
+        lasts.branch_id,
+        lasts.place_key,
+        lasts.page,
+        lasts.title,
+        lasts.title_key,
+        lasts.number_key,
+        lasts.total_weight
+    from posted
+    left join members on posted.twin_id = members.member_id
+    inner join posted as lasts on coalesce(members.last_id, posted.claim_id) = lasts.claim_id
 
 )
 

@@ -16,6 +16,7 @@ claims as (
     select
         identity.event_id,
         identity.is_anchor,
+        identity.is_superseded,
         occurrences.*,
         owners.owner_branch_id,
         titles.title_key
@@ -102,7 +103,7 @@ partly_withdrawn as (
         'Ask the branch; decide not_countable if it was not held.' as next_action
     from claims
     inner join events on claims.event_id = events.event_id
-    where claims.status = 'withdrawn' and events.status <> 'withdrawn'
+    where claims.status = 'withdrawn' and events.status <> 'withdrawn' and not claims.is_superseded
 
 ),
 
@@ -142,7 +143,7 @@ reposted as (
             and coalesce(gone.owner_branch_id, '') = coalesce(come.owner_branch_id, '')
             and come.first_told_at >= absences.missing_since_at
             and abs({{ days_between('gone.start_on', 'come.start_on') }}) <= 14
-    where gone.status in ('scheduled', 'moved', 'occurred')
+    where gone.status in ('scheduled', 'moved', 'occurred') and gone.event_id <> come.event_id
     group by gone.source_id, gone.occurrence_id, gone.event_id
 
 ),

@@ -1,5 +1,6 @@
 -- One row per event with what its claims say together: each field from the best believed source that tells it, and by
--- which rule. A claim that was withdrawn speaks last, as long as another source still tells of the event.
+-- which rule. A claim that was withdrawn speaks last, as long as another source still tells of the event, and one that
+-- was posted anew after it.
 with identity as (
 
     select * from {{ ref('int_events__identity') }}
@@ -19,19 +20,20 @@ claims as (
         identity.event_id,
         identity.claim_id,
         identity.source_rank,
+        identity.is_superseded,
         occurrences.*,
         owners.owner_branch_id,
         owners.owner_rule,
         row_number() over (
             partition by identity.event_id
             order by
-                case when occurrences.status = 'withdrawn' then 1 else 0 end,
+                case when identity.is_superseded then 2 when occurrences.status = 'withdrawn' then 1 else 0 end,
                 identity.source_rank, identity.claim_id
         ) as belief,
         row_number() over (
             partition by identity.event_id
             order by
-                case when occurrences.status = 'withdrawn' then 1 else 0 end,
+                case when identity.is_superseded then 2 when occurrences.status = 'withdrawn' then 1 else 0 end,
                 case when occurrences.has_time then 0 else 1 end,
                 identity.source_rank, identity.claim_id
         ) as time_belief,
@@ -39,7 +41,7 @@ claims as (
             partition by identity.event_id
             order by
                 case when occurrences.title is null then 1 else 0 end,
-                case when occurrences.status = 'withdrawn' then 1 else 0 end,
+                case when identity.is_superseded then 2 when occurrences.status = 'withdrawn' then 1 else 0 end,
                 identity.source_rank, identity.claim_id
         ) as title_belief,
         row_number() over (
@@ -61,6 +63,26 @@ claims as (
 
 ),
 
+-- Where a source put it first, of those that posted it anew.
+posted_first as (
+
+    select
+        event_id,
+        source_id,
+        original_start_at
+    from (
+        select
+            event_id,
+            source_id,
+            original_start_at,
+            row_number() over (partition by event_id, source_id order by first_told_at asc, claim_id asc) as post_number
+        from claims
+        where is_superseded
+    ) as posts
+    where post_number = 1
+
+),
+
 spread as (
 
     select
@@ -70,7 +92,7 @@ spread as (
         min(first_told_at) as first_told_at,
         max(last_changed_at) as last_changed_at,
         max(late_change) as late_change,
-        max(case when status = 'withdrawn' then 1 else 0 end) = 1 as has_withdrawn_claim,
+        max(case when status = 'withdrawn' and not is_superseded then 1 else 0 end) = 1 as has_withdrawn_claim,
         max(case when status = 'cancelled' then 1 else 0 end) = 1 as has_cancelled_claim
     from claims
     group by event_id
@@ -109,7 +131,7 @@ final as (
         times.end_on,
         times.has_time,
         case when times.claim_id = leads.claim_id then 'first_source' else 'first_with_an_hour' end as start_rule,
-        leads.original_start_at,
+        coalesce(posted_first.original_start_at, leads.original_start_at) as original_start_at,
         titles.title,
         titles.source_id as title_source_id,
         owners.owner_branch_id,
@@ -120,6 +142,7 @@ final as (
             when decided.event_id is not null and times.end_at <= {{ as_of() }} then 'occurred'
             when leads.status = 'scheduled' and times.end_at <= {{ as_of() }} then 'occurred'
             when leads.status = 'occurred' and times.end_at > {{ as_of() }} then 'scheduled'
+            when leads.status = 'scheduled' and posted_first.original_start_at <> times.start_at then 'moved'
             else leads.status
         end as status,
         case
@@ -140,6 +163,7 @@ final as (
     inner join claims as venues on leads.event_id = venues.event_id and venues.venue_belief = 1
     inner join claims as owners on leads.event_id = owners.event_id and owners.owner_belief = 1
     inner join spread on leads.event_id = spread.event_id
+    left join posted_first on leads.event_id = posted_first.event_id and leads.source_id = posted_first.source_id
     left join decided on leads.event_id = decided.event_id
     where leads.belief = 1
 

@@ -17,6 +17,8 @@ joined as (
     select
         claims.claim_id,
         claims.posting_id,
+        claims.posting_rule,
+        claims.is_superseded,
         claims.is_report,
         claims.source_id,
         claims.source_rank,
@@ -51,16 +53,18 @@ final as (
         source_rank,
         case when claim_id <> posting_id then 100 else score end as score,
         case
-            when claim_id <> posting_id then 'same_feed_twice'
+            when claim_id <> posting_id then posting_rule
             when match_rule = 'anchor' and claim_count = 1 then 'single_claim'
             else match_rule
         end as match_rule,
         case
-            when claim_id <> posting_id then 'start, place and words are those of another record of the feed'
+            when posting_rule = 'posted_anew' then 'posted anew with the same words as another record of the feed went missing'
+            when posting_rule = 'same_feed_twice' then 'start, place and words are those of another record of the feed'
             when match_rule = 'anchor' and claim_count = 1 then 'only this claim tells of it'
             else match_reason
         end as match_reason,
-        claim_id = event_id as is_anchor
+        claim_id = event_id as is_anchor,
+        is_superseded
     from counted
 
 )
