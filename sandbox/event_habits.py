@@ -492,7 +492,8 @@ class _Poster:
         records = [Record(self.source_id, self._id(), holding.holding_id, tuple(states), tuple(habits))]
         if holding.known_on is not None:
             records = self._changed(records[0], holding, shown)
-        if self.source_id == PARTNER and self._draw(_TWICE_SHARE):
+        # What was cancelled before it was posted has no record to post twice.
+        if self.source_id == PARTNER and self._draw(_TWICE_SHARE) and records:
             records.append(replace(records[-1], series_id=self._id(), habits=(*records[-1].habits, "posted_twice")))
         return records
 

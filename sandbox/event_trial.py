@@ -50,7 +50,7 @@ _RULES = (
     ("notices", r"stengt|opningstid|åpningstid", "notice", "never"),
     ("deadlines", r"\b(frist|påmeldingsfrist)\b", "notice", "never"),
     ("meetings", r"\bpersonalmøte\b", "internal", "never"),
-    ("others", r"\b(årsmøte|korøving|medlemsmøte)\b", "room_hire", "never"),
+    ("others", r"årsmøte|korøving|medlemsmøte", "room_hire", "never"),
     ("exhibitions", r"utstilling", "exhibition", "once_per_series"),
     ("programme", r".", "programme", "per_occurrence"),
 )

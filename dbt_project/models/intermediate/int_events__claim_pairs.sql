@@ -147,7 +147,13 @@ compared as (
         claims.end_at = others.end_at and claims.end_at > claims.start_at as is_same_end,
         claims.branch_id is not null and claims.branch_id = others.branch_id as is_same_branch,
         claims.branch_id is not null and others.branch_id is not null and claims.branch_id <> others.branch_id
-            as is_other_branch,
+        and coalesce(claims.titled_branch_id <> others.branch_id, true)
+        and coalesce(others.titled_branch_id <> claims.branch_id, true) as is_other_branch,
+        others.branch_id as other_branch_id,
+        claims.start_at,
+        claims.end_at,
+        others.start_at as other_start_at,
+        others.end_at as other_end_at,
         claims.branch_id is null and others.branch_id is null and claims.place_key <> ''
         and claims.place_key = others.place_key as is_same_place,
         coalesce(claims.page = others.page, false) as is_same_page,
@@ -220,6 +226,8 @@ likeness as (
 
 ),
 
+-- Two things of one name do not overlap at one branch: by half of the shorter they are one, told with the hour at which
+-- doors open, or with a wrong one.
 pointed as (
 
     select
@@ -229,6 +237,20 @@ pointed as (
             when compared.is_timed and compared.minutes_apart <= 5 then 42
             when compared.is_timed and compared.minutes_apart <= 15 then 35
             when compared.is_timed and compared.minutes_apart <= compared.start_tolerance_minutes then 30
+            when
+                compared.is_timed
+                and compared.is_same_branch
+                and likeness.title_points >= 27
+                and 2 * {{ minutes_between(
+                    'greatest(compared.start_at, compared.other_start_at)', 'least(compared.end_at, compared.other_end_at)'
+                ) }}
+                >= least(
+                    {{ minutes_between('compared.start_at', 'compared.end_at') }},
+                    {{ minutes_between('compared.other_start_at', 'compared.other_end_at') }}
+                )
+                and least(compared.end_at, compared.other_end_at)
+                > greatest(compared.start_at, compared.other_start_at)
+                then 30
             when compared.is_half_timed and compared.is_same_day then 25
             when not compared.is_timed and compared.is_same_day and compared.is_same_end_day then 40
             when not compared.is_timed and compared.is_same_day then 30
@@ -288,6 +310,9 @@ side_by_side as (
 
     select
         pointed.*,
+        coalesce(pointed.branch_id, '') as branch_key,
+        coalesce(pointed.other_branch_id, '') as other_branch_key,
+        coalesce(pointed.branch_id, pointed.other_branch_id) as told_branch_id,
         count(*) over (partition by pointed.claim_id, pointed.other_source_id) as other_count,
         count(*) over (partition by pointed.other_claim_id, pointed.source_id) as claim_count
     from pointed
@@ -300,7 +325,7 @@ side_by_side as (
             pointed.other_claim_id = others_alike.claim_id
             and pointed.source_id = others_alike.other_source_id
     where
-        pointed.is_same_branch
+        (pointed.is_same_branch or (pointed.branch_id is null) <> (pointed.other_branch_id is null))
         and pointed.is_timed
         and pointed.minutes_apart = 0
         and not pointed.is_other_number
@@ -309,15 +334,20 @@ side_by_side as (
 
 ),
 
+-- Five days where one of the two tells no branch: then there is an hour only to go by.
 meetings as (
 
     select
         source_id,
         other_source_id,
-        branch_id,
+        branch_key,
+        other_branch_key,
+        told_branch_id,
         title_key,
         other_title_key,
-        count(distinct start_on) as day_count
+        count(distinct start_on) as day_count,
+        min(start_on) as first_on,
+        max(start_on) as last_on
     from side_by_side
     where
         is_same_end
@@ -325,8 +355,8 @@ meetings as (
         and claim_count = 1
         and title_key is not null
         and other_title_key is not null
-    group by source_id, other_source_id, branch_id, title_key, other_title_key
-    having count(distinct start_on) >= 3
+    group by source_id, other_source_id, branch_key, other_branch_key, told_branch_id, title_key, other_title_key
+    having count(distinct start_on) >= case when branch_key = other_branch_key then 3 else 5 end
 
 ),
 
@@ -334,12 +364,12 @@ name_days as (
 
     select
         source_id,
-        branch_id,
+        coalesce(branch_id, '') as branch_key,
         title_key,
         count(distinct start_on) as day_count
     from claims
-    where has_time and branch_id is not null and title_key is not null
-    group by source_id, branch_id, title_key
+    where has_time and title_key is not null
+    group by source_id, coalesce(branch_id, ''), title_key
 
 ),
 
@@ -348,7 +378,10 @@ met_names as (
     select distinct
         meetings.source_id,
         meetings.other_source_id,
+        meetings.told_branch_id,
         meetings.other_title_key,
+        meetings.first_on,
+        meetings.last_on,
         claims.title,
         claims.total_weight
     from meetings
@@ -360,8 +393,10 @@ own_names as (
 
     select distinct
         source_id,
+        branch_id,
         title,
-        total_weight
+        total_weight,
+        start_on
     from claims
     where title is not null
 
@@ -371,51 +406,60 @@ own_names as (
 names_in_use as (
 
     select distinct
-        source_id,
+        met_source_id as source_id,
         other_source_id,
+        told_branch_id,
         other_title_key
     from (
         select
-            met_names.source_id,
+            met_names.source_id as met_source_id,
             met_names.other_source_id,
+            met_names.told_branch_id,
             met_names.other_title_key
-        from met_names
+        from (
+            select distinct
+                met_names.*,
+                own_names.title as own_title,
+                own_names.total_weight as own_weight
+            from met_names
+            inner join own_names
+                on
+                    met_names.source_id = own_names.source_id
+                    and met_names.told_branch_id = coalesce(own_names.branch_id, met_names.told_branch_id)
+                    and met_names.first_on <= own_names.start_on
+                    and met_names.last_on >= own_names.start_on
+        ) as met_names
         inner join stems on met_names.title = stems.title
-        inner join own_names on met_names.source_id = own_names.source_id
-        inner join stems as others on own_names.title = others.title and stems.stem = others.stem
+        inner join stems as others on met_names.own_title = others.title and stems.stem = others.stem
         group by
-            met_names.source_id, met_names.other_source_id, met_names.other_title_key,
-            met_names.title, met_names.total_weight, own_names.title, own_names.total_weight
+            met_names.source_id, met_names.other_source_id, met_names.told_branch_id, met_names.other_title_key,
+            met_names.title, met_names.total_weight, met_names.own_title, met_names.own_weight
         having
             2 * sum(case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end)
-            >= least(met_names.total_weight, own_names.total_weight)
+            >= least(met_names.total_weight, met_names.own_weight)
     ) as alike_names
 
 ),
 
 one_series as (
 
-    select
-        meetings.source_id,
-        meetings.other_source_id,
-        meetings.branch_id,
-        meetings.title_key,
-        meetings.other_title_key
+    select meetings.*
     from meetings
     inner join name_days
         on
             meetings.source_id = name_days.source_id
-            and meetings.branch_id = name_days.branch_id
+            and meetings.branch_key = name_days.branch_key
             and meetings.title_key = name_days.title_key
     inner join name_days as other_days
         on
             meetings.other_source_id = other_days.source_id
-            and meetings.branch_id = other_days.branch_id
+            and meetings.other_branch_key = other_days.branch_key
             and meetings.other_title_key = other_days.title_key
     left join names_in_use
         on
             meetings.source_id = names_in_use.source_id
             and meetings.other_source_id = names_in_use.other_source_id
+            and meetings.told_branch_id = names_in_use.told_branch_id
             and meetings.other_title_key = names_in_use.other_title_key
     where
         names_in_use.source_id is null
@@ -423,16 +467,175 @@ one_series as (
 
 ),
 
+-- A series that two feeds tell with one name, at one branch, to the minute: on three days and most days of the one that
+-- is told less. On a day for which each tells it once, the two are one, though up to two hours apart.
+known_series as (
+
+    select
+        pointed.source_id,
+        pointed.other_source_id,
+        pointed.branch_id,
+        pointed.title_key,
+        pointed.other_title_key
+    from pointed
+    inner join name_days
+        on
+            pointed.source_id = name_days.source_id
+            and pointed.branch_id = name_days.branch_key
+            and pointed.title_key = name_days.title_key
+    inner join name_days as other_days
+        on
+            pointed.other_source_id = other_days.source_id
+            and pointed.other_branch_id = other_days.branch_key
+            and pointed.other_title_key = other_days.title_key
+    where pointed.is_same_branch and pointed.is_timed and pointed.minutes_apart = 0 and pointed.title_points >= 25
+    group by
+        pointed.source_id, pointed.other_source_id, pointed.branch_id, pointed.title_key, pointed.other_title_key
+    having
+        count(distinct pointed.start_on) >= 3
+        and 2 * count(distinct pointed.start_on) >= least(max(name_days.day_count), max(other_days.day_count))
+
+),
+
+told_once as (
+
+    select min(claim_id) as claim_id
+    from claims
+    where title_key is not null and branch_id is not null
+    group by source_id, branch_id, title_key, start_on
+    having count(*) = 1
+
+),
+
+same_day as (
+
+    select
+        pointed.claim_id,
+        pointed.other_claim_id
+    from pointed
+    inner join known_series
+        on
+            pointed.source_id = known_series.source_id
+            and pointed.other_source_id = known_series.other_source_id
+            and pointed.branch_id = known_series.branch_id
+            and pointed.title_key = known_series.title_key
+            and pointed.other_title_key = known_series.other_title_key
+    inner join told_once on pointed.claim_id = told_once.claim_id
+    inner join told_once as others_once on pointed.other_claim_id = others_once.claim_id
+    where
+        pointed.is_same_branch
+        and pointed.is_same_day
+        and pointed.is_timed
+        and pointed.start_points = 0
+        and pointed.minutes_apart <= 120
+
+),
+
+-- One series told at two branches: five days and more from the same minute to the same minute, under one name. Somebody
+-- left the wrong place in a form, if the series is known elsewhere or earlier at that weekday and hour from one of the
+-- branches only; if neither or both are known for it, there may be two.
+clocks as (
+
+    select
+        claims.claim_id,
+        claims.source_id,
+        claims.branch_id,
+        claims.title_key,
+        claims.start_on,
+        {{ isodow('claims.start_on') }} as isodow,
+        {{ moment_text('claims.start_at', 'settings.zone') }} as local_start
+    from claims
+    cross join {{ ref('stg_library__settings') }} as settings
+    where claims.has_time and claims.branch_id is not null and claims.title_key is not null
+
+),
+
+disputed as (
+
+    select
+        pointed.source_id,
+        pointed.other_source_id,
+        pointed.branch_id,
+        pointed.other_branch_id,
+        pointed.title_key,
+        pointed.other_title_key,
+        clocks.isodow,
+        substring(clocks.local_start, 12, 5) as local_hour,
+        min(pointed.start_on) as first_on,
+        max(pointed.start_on) as last_on
+    from pointed
+    inner join clocks on pointed.claim_id = clocks.claim_id
+    where
+        pointed.is_other_branch
+        and pointed.is_timed
+        and pointed.minutes_apart = 0
+        and pointed.is_same_end
+        and pointed.title_points >= 27
+    group by
+        pointed.source_id, pointed.other_source_id, pointed.branch_id, pointed.other_branch_id, pointed.title_key,
+        pointed.other_title_key, clocks.isodow, substring(clocks.local_start, 12, 5)
+    having count(distinct pointed.start_on) >= 5
+
+),
+
+misplaced as (
+
+    select
+        disputed.source_id,
+        disputed.other_source_id,
+        disputed.branch_id,
+        disputed.other_branch_id,
+        disputed.title_key,
+        disputed.other_title_key
+    from disputed
+    inner join clocks
+        on
+            clocks.title_key in (disputed.title_key, disputed.other_title_key)
+            and clocks.branch_id in (disputed.branch_id, disputed.other_branch_id)
+            and disputed.isodow = clocks.isodow
+            and disputed.local_hour = substring(clocks.local_start, 12, 5)
+    group by
+        disputed.source_id, disputed.other_source_id, disputed.branch_id, disputed.other_branch_id, disputed.title_key,
+        disputed.other_title_key
+    having
+        sum(case
+            when clocks.start_on < disputed.first_on or clocks.start_on > disputed.last_on then 0
+            when clocks.source_id = disputed.source_id and clocks.branch_id = disputed.other_branch_id then 1
+            when clocks.source_id = disputed.other_source_id and clocks.branch_id = disputed.branch_id then 1
+            else 0
+        end) = 0
+        and max(case
+            when clocks.branch_id <> disputed.branch_id then 0
+            when
+                clocks.source_id = disputed.source_id
+                and clocks.start_on >= disputed.first_on and clocks.start_on <= disputed.last_on
+                then 0
+            else 1
+        end)
+        <> max(case
+            when clocks.branch_id <> disputed.other_branch_id then 0
+            when
+                clocks.source_id = disputed.other_source_id
+                and clocks.start_on >= disputed.first_on and clocks.start_on <= disputed.last_on
+                then 0
+            else 1
+        end)
+
+),
+
 completed as (
 
     select
         pointed.*,
-        case
-            when one_series.source_id is not null and pointed.is_same_branch and pointed.minutes_apart = 0 then 15
-            else 0
-        end as series_points,
+        case when same_day.claim_id is not null then 30 else 0 end as day_points,
+        case when misplaced.source_id is not null and pointed.minutes_apart = 0 then 10 else 0 end as misplaced_points,
+        case when one_series.source_id is not null and pointed.minutes_apart = 0 then 15 else 0 end as series_points,
         case
             when alike.claim_id is not null and pointed.branch_points = 10 and pointed.start_points > 0 then 15
+            when
+                one_series.branch_key <> one_series.other_branch_key
+                and side_by_side.other_count = 1 and side_by_side.claim_count = 1
+                then 15
             else 0
         end as sole_points
     from pointed
@@ -446,9 +649,29 @@ completed as (
         on
             pointed.source_id = one_series.source_id
             and pointed.other_source_id = one_series.other_source_id
-            and pointed.branch_id = one_series.branch_id
+            and coalesce(pointed.branch_id, '') = one_series.branch_key
+            and coalesce(pointed.other_branch_id, '') = one_series.other_branch_key
             and pointed.title_key = one_series.title_key
             and pointed.other_title_key = one_series.other_title_key
+            and pointed.is_timed
+            -- that a branch is not told fits every branch: the hour must be that of one series only
+            and (
+                one_series.branch_key = one_series.other_branch_key
+                or coalesce(pointed.branch_id, pointed.other_branch_id) = one_series.told_branch_id
+            )
+    left join side_by_side
+        on pointed.claim_id = side_by_side.claim_id and pointed.other_claim_id = side_by_side.other_claim_id
+    left join same_day
+        on pointed.claim_id = same_day.claim_id and pointed.other_claim_id = same_day.other_claim_id
+    left join misplaced
+        on
+            pointed.source_id = misplaced.source_id
+            and pointed.other_source_id = misplaced.other_source_id
+            and pointed.branch_id = misplaced.branch_id
+            and pointed.other_branch_id = misplaced.other_branch_id
+            and pointed.title_key = misplaced.title_key
+            and pointed.other_title_key = misplaced.other_title_key
+            and pointed.is_timed
 
 ),
 
@@ -459,14 +682,14 @@ judged as (
         least(
             100,
             start_points + branch_points + title_points + end_points + page_points + id_points + sole_points
-            + series_points
+            + series_points + day_points + misplaced_points
         ) as score,
         case
             when verdict = 'different' then 'decided: ' || reason
             when verdict = 'same' then null
             when is_same_id then null
-            when is_other_branch then 'two branches'
-            when start_points = 0 then 'two starts'
+            when is_other_branch and misplaced_points = 0 then 'two branches'
+            when start_points + day_points = 0 then 'two starts'
             when is_other_number and not is_same_page then 'two numbers'
         end as conflict
     from completed
@@ -531,6 +754,8 @@ final as (
             when accepted.is_same_page then 'same_page'
             when accepted.is_half_timed then 'day_and_title'
             when not accepted.is_timed then 'days_and_title'
+            when accepted.misplaced_points > 0 then 'series_at_two_branches'
+            when accepted.day_points > 0 then 'day_and_series'
             when accepted.minutes_apart > 0 then 'near_start'
             when accepted.series_points > 0 then 'start_and_series'
             else 'start_and_title'
@@ -544,6 +769,8 @@ final as (
                 || case when accepted.end_points > 0 then ', end 4' else '' end
                 || case when accepted.sole_points > 0 then ', only one of the day 15' else '' end
                 || case when accepted.series_points > 0 then ', one series by two names 15' else '' end
+                || case when accepted.day_points > 0 then ', the only ones of their series that day 30' else '' end
+                || case when accepted.misplaced_points > 0 then ', a series known at one of the branches 10' else '' end
                 || case when accepted.page_points > 0 then ', page 20' else '' end
                 || case when accepted.id_points > 0 then ', id 40' else '' end
         end as match_reason

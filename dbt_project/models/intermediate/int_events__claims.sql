@@ -17,7 +17,8 @@ occurrences as (
 
     select
         occurrences.*,
-        owners.owner_branch_id
+        owners.owner_branch_id,
+        owners.titled_branch_id
     from {{ ref('int_events__occurrences') }} as occurrences
     left join {{ ref('int_events__owner_branches') }} as owners
         on occurrences.occurrence_id = owners.occurrence_id
@@ -88,6 +89,7 @@ claims as (
         occurrences.is_moved,
         occurrences.is_public,
         occurrences.owner_branch_id as branch_id,
+        occurrences.titled_branch_id,
         trim({{ plain_words("coalesce(occurrences.location, '')") }}) as place_key,
         occurrences.url,
         occurrences.title
@@ -112,6 +114,7 @@ claims as (
         false as is_moved,
         true as is_public,
         coalesce(report_branches.branch_id, sources.branch_id) as branch_id,
+        cast(null as {{ dbt.type_string() }}) as titled_branch_id,
         trim({{ plain_words("coalesce(reports.location, '')") }}) as place_key,
         cast(null as {{ dbt.type_string() }}) as url,
         reports.title
@@ -274,6 +277,7 @@ final as (
         lasts.is_moved or (posted.has_time and lasts.has_time and posted.start_at <> lasts.start_at) as is_moved,
         posted.is_public,
         lasts.branch_id,
+        lasts.titled_branch_id,
         lasts.place_key,
         lasts.page,
         lasts.title,

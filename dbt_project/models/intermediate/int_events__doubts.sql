@@ -168,7 +168,8 @@ alike as (
     where
         claims.is_anchor and others.is_anchor
         and claims.event_id <> others.event_id
-        and pairs.conflict is null
+        -- one name at one minute at two branches: a wrong place, or two holdings; never decided by a rule
+        and coalesce(pairs.conflict, 'two branches') = 'two branches'
         and pairs.score >= settings.least_score - 10
         and events.is_countable and other_events.is_countable
 

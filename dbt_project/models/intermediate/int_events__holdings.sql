@@ -14,6 +14,15 @@ occurrences as (
 
 ),
 
+-- What a whole fetch already lacked while it lay ahead, if only one.
+absent as (
+
+    select distinct occurrence_id
+    from {{ ref('int_events__absences') }}
+    where is_still_missing and absent_fetch_count > 0
+
+),
+
 claims as (
 
     select
@@ -24,6 +33,7 @@ claims as (
         occurrences.*,
         owners.owner_branch_id,
         owners.owner_rule,
+        absent.occurrence_id is not null as is_absent,
         row_number() over (
             partition by identity.event_id
             order by
@@ -60,6 +70,7 @@ claims as (
     inner join occurrences on identity.claim_id = occurrences.occurrence_id
     left join {{ ref('int_events__owner_branches') }} as owners
         on identity.claim_id = owners.occurrence_id
+    left join absent on identity.claim_id = absent.occurrence_id
 
 ),
 
@@ -140,6 +151,10 @@ final as (
         venues.location as venue,
         case
             when decided.event_id is not null and times.end_at <= {{ as_of() }} then 'occurred'
+            when
+                leads.is_absent and spread.has_cancelled_claim
+                and leads.status in ('scheduled', 'moved', 'occurred')
+                then 'cancelled'
             when leads.status = 'scheduled' and times.end_at <= {{ as_of() }} then 'occurred'
             when leads.status = 'occurred' and times.end_at > {{ as_of() }} then 'scheduled'
             when leads.status = 'scheduled' and posted_first.original_start_at <> times.start_at then 'moved'

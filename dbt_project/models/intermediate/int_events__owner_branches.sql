@@ -1,6 +1,7 @@
 -- The branch that answers for an occurrence: decided by a person, else named in its categories, else in its venue, else
 -- in its title, else the branch that owns the whole source. The venue alone is weak evidence: libraries hold events
--- elsewhere. A name counts where it stands as words: the library's own name is none of its branches.
+-- elsewhere. A name counts where it stands as words: the library's own name is none of its branches. A title may name
+-- another branch than the one that answers (`titled_branch_id`): then the source contradicts itself.
 with occurrences as (
 
     select
@@ -99,14 +100,33 @@ ranked as (
 
 ),
 
-final as (
+titled as (
 
     select
         occurrence_id,
-        branch_id as owner_branch_id,
-        owner_rule
+        branch_id
+    from (
+        select
+            *,
+            row_number() over (partition by occurrence_id order by alias_length desc, branch_id asc) as title_rank
+        from claims
+        where owner_rule = 'title'
+    ) as named
+    where title_rank = 1
+
+),
+
+final as (
+
+    select
+        ranked.occurrence_id,
+        ranked.branch_id as owner_branch_id,
+        ranked.owner_rule,
+        case when ranked.owner_rule <> 'decided' and titled.branch_id <> ranked.branch_id then titled.branch_id end
+            as titled_branch_id
     from ranked
-    where claim_rank = 1
+    left join titled on ranked.occurrence_id = titled.occurrence_id
+    where ranked.claim_rank = 1
 
 )
 
