@@ -84,6 +84,24 @@ strong as (
 
 ),
 
+-- What need not or may not join through another. What was never compared may: of a holding that was moved to another
+-- day, one feed tells the old day and one the new.
+barred as (
+
+    select
+        claim_id,
+        other_claim_id
+    from pairs
+    where conflict is not null or is_accepted
+    union all
+    select
+        other_claim_id as claim_id,
+        claim_id as other_claim_id
+    from pairs
+    where conflict is not null or is_accepted
+
+),
+
 offers as (
 
     select
@@ -107,11 +125,8 @@ offers as (
     from strong
     inner join settled on strong.claim_id = settled.claim_id and settled.claim_id <> settled.anchor_id
     inner join waiting on strong.other_claim_id = waiting.claim_id
-    inner join pairs
-        on
-            (settled.anchor_id = pairs.claim_id and waiting.claim_id = pairs.other_claim_id)
-            or (settled.anchor_id = pairs.other_claim_id and waiting.claim_id = pairs.claim_id)
-    where pairs.conflict is null and not pairs.is_accepted
+    left join barred on settled.anchor_id = barred.claim_id and waiting.claim_id = barred.other_claim_id
+    where barred.claim_id is null
     group by settled.anchor_id, waiting.claim_id
 
 ),

@@ -200,10 +200,23 @@ shared as (
     select
         title_pairs.title,
         title_pairs.other_title,
-        sum(case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end) as shared_weight
+        sum(
+            case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end
+            / case when stems.stem = others.stem then 1.0 else 2.0 end
+        ) as shared_weight
     from title_pairs
     inner join stems on title_pairs.title = stems.title
-    inner join stems as others on title_pairs.other_title = others.title and stems.stem = others.stem
+    inner join stems as others
+        on
+            title_pairs.other_title = others.title
+            -- a word that begins a longer one is half of it: lekser, leksehjelp
+            and (
+                stems.stem = others.stem
+                or (
+                    length(stems.stem) >= 4 and length(others.stem) >= 4
+                    and (others.stem like stems.stem || '%' or stems.stem like others.stem || '%')
+                )
+            )
     group by title_pairs.title, title_pairs.other_title
 
 ),
@@ -239,7 +252,7 @@ pointed as (
             when compared.is_timed and compared.minutes_apart <= compared.start_tolerance_minutes then 30
             when
                 compared.is_timed
-                and compared.is_same_branch
+                and (compared.is_same_branch or compared.is_same_place)
                 and likeness.title_points >= 27
                 and 2 * {{ minutes_between(
                     'greatest(compared.start_at, compared.other_start_at)', 'least(compared.end_at, compared.other_end_at)'
@@ -287,22 +300,23 @@ alike as (
 
 -- Two names of one series: whoever posts a programme elsewhere may call it by a name of his own, week after week. What
 -- two feeds tell at one branch from the same minute to the same minute, on three days and more and on most days of the
--- one that is told less, is one series. Where a third thing stands beside it, or either has its like in the other feed
--- that day, the day says nothing; and a name that the better believed feed uses itself, whenever, is the name of
--- something else: two programmes in two rooms at one hour.
+-- one that is told less, is one series. Where a third thing of the same length stands beside it, or either has its like
+-- in the other feed that day, the day says nothing. A name that the better believed feed uses itself at that branch, on
+-- three days, is the name of something else (two programmes in two rooms at one hour), unless that feed has the one name
+-- in these weeks only, and the other never in them: then it has changed the name.
 named_alike as (
 
     select
         claim_id,
         other_source_id
     from pointed
-    where is_timed and start_points > 0 and title_points > 0 and not is_other_branch
+    where is_timed and start_points > 0 and title_points >= 10 and not is_other_branch
     union
     select
         other_claim_id as claim_id,
         source_id as other_source_id
     from pointed
-    where is_timed and start_points > 0 and title_points > 0 and not is_other_branch
+    where is_timed and start_points > 0 and title_points >= 10 and not is_other_branch
 
 ),
 
@@ -313,8 +327,20 @@ side_by_side as (
         coalesce(pointed.branch_id, '') as branch_key,
         coalesce(pointed.other_branch_id, '') as other_branch_key,
         coalesce(pointed.branch_id, pointed.other_branch_id) as told_branch_id,
-        count(*) over (partition by pointed.claim_id, pointed.other_source_id) as other_count,
-        count(*) over (partition by pointed.other_claim_id, pointed.source_id) as claim_count
+        case
+            when pointed.is_same_branch
+                then count(*) over (
+                    partition by pointed.claim_id, pointed.other_source_id, pointed.is_same_end, pointed.is_same_branch
+                )
+            else count(*) over (partition by pointed.claim_id, pointed.other_source_id, pointed.is_same_end)
+        end as other_count,
+        case
+            when pointed.is_same_branch
+                then count(*) over (
+                    partition by pointed.other_claim_id, pointed.source_id, pointed.is_same_end, pointed.is_same_branch
+                )
+            else count(*) over (partition by pointed.other_claim_id, pointed.source_id, pointed.is_same_end)
+        end as claim_count
     from pointed
     left join named_alike
         on
@@ -373,32 +399,84 @@ name_days as (
 
 ),
 
-met_names as (
-
-    select distinct
-        meetings.source_id,
-        meetings.other_source_id,
-        meetings.told_branch_id,
-        meetings.other_title_key,
-        meetings.first_on,
-        meetings.last_on,
-        claims.title,
-        claims.total_weight
-    from meetings
-    inner join claims on meetings.other_source_id = claims.source_id and meetings.other_title_key = claims.title_key
-
-),
-
-own_names as (
+own_days as (
 
     select distinct
         source_id,
         branch_id,
         title,
+        title_key,
         total_weight,
         start_on
     from claims
-    where title is not null
+    where title_key is not null
+
+),
+
+met_names as (
+
+    select
+        meetings.source_id,
+        meetings.other_source_id,
+        meetings.told_branch_id,
+        meetings.title_key,
+        meetings.other_title_key,
+        meetings.first_on,
+        meetings.last_on,
+        others.title,
+        others.total_weight,
+        max(case when own_days.start_on < meetings.first_on or own_days.start_on > meetings.last_on then 1 else 0 end) = 1
+            as is_lasting
+    from meetings
+    inner join own_days
+        on
+            meetings.source_id = own_days.source_id
+            and meetings.branch_key = coalesce(own_days.branch_id, '')
+            and meetings.title_key = own_days.title_key
+    inner join (
+        select distinct
+            source_id,
+            title_key,
+            title,
+            total_weight
+        from claims
+    ) as others
+        on meetings.other_source_id = others.source_id and meetings.other_title_key = others.title_key
+    group by
+        meetings.source_id, meetings.other_source_id, meetings.told_branch_id, meetings.title_key,
+        meetings.other_title_key, meetings.first_on, meetings.last_on, others.title, others.total_weight
+
+),
+
+own_names as (
+
+    select
+        met_names.source_id,
+        met_names.other_source_id,
+        met_names.told_branch_id,
+        met_names.title_key,
+        met_names.other_title_key,
+        met_names.title,
+        met_names.total_weight,
+        own_days.title as own_title,
+        own_days.total_weight as own_weight
+    from met_names
+    inner join own_days
+        on
+            met_names.source_id = own_days.source_id
+            and met_names.told_branch_id = coalesce(own_days.branch_id, met_names.told_branch_id)
+    group by
+        met_names.source_id, met_names.other_source_id, met_names.told_branch_id, met_names.title_key,
+        met_names.other_title_key, met_names.title, met_names.total_weight, own_days.title, own_days.total_weight,
+        met_names.is_lasting
+    having
+        count(distinct own_days.start_on) >= 3
+        and (
+            met_names.is_lasting
+            or max(case
+                when own_days.start_on >= met_names.first_on and own_days.start_on <= met_names.last_on then 1 else 0
+            end) = 1
+        )
 
 ),
 
@@ -406,37 +484,27 @@ own_names as (
 names_in_use as (
 
     select distinct
-        met_source_id as source_id,
+        source_id,
         other_source_id,
         told_branch_id,
+        title_key,
         other_title_key
     from (
         select
-            met_names.source_id as met_source_id,
-            met_names.other_source_id,
-            met_names.told_branch_id,
-            met_names.other_title_key
-        from (
-            select distinct
-                met_names.*,
-                own_names.title as own_title,
-                own_names.total_weight as own_weight
-            from met_names
-            inner join own_names
-                on
-                    met_names.source_id = own_names.source_id
-                    and met_names.told_branch_id = coalesce(own_names.branch_id, met_names.told_branch_id)
-                    and met_names.first_on <= own_names.start_on
-                    and met_names.last_on >= own_names.start_on
-        ) as met_names
-        inner join stems on met_names.title = stems.title
-        inner join stems as others on met_names.own_title = others.title and stems.stem = others.stem
+            own_names.source_id,
+            own_names.other_source_id,
+            own_names.told_branch_id,
+            own_names.title_key,
+            own_names.other_title_key
+        from own_names
+        inner join stems on own_names.title = stems.title
+        inner join stems as others on own_names.own_title = others.title and stems.stem = others.stem
         group by
-            met_names.source_id, met_names.other_source_id, met_names.told_branch_id, met_names.other_title_key,
-            met_names.title, met_names.total_weight, met_names.own_title, met_names.own_weight
+            own_names.source_id, own_names.other_source_id, own_names.told_branch_id, own_names.title_key,
+            own_names.other_title_key, own_names.title, own_names.total_weight, own_names.own_title, own_names.own_weight
         having
             2 * sum(case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end)
-            >= least(met_names.total_weight, met_names.own_weight)
+            >= least(own_names.total_weight, own_names.own_weight)
     ) as alike_names
 
 ),
@@ -460,6 +528,7 @@ one_series as (
             meetings.source_id = names_in_use.source_id
             and meetings.other_source_id = names_in_use.other_source_id
             and meetings.told_branch_id = names_in_use.told_branch_id
+            and meetings.title_key = names_in_use.title_key
             and meetings.other_title_key = names_in_use.other_title_key
     where
         names_in_use.source_id is null

@@ -46,14 +46,20 @@ decided as (
 
 ),
 
-absences as (
+-- What an answer, whole or not, no longer told while it lay ahead.
+unseen as (
 
     select
-        absences.occurrence_id,
-        min(absences.missing_since_at) as missing_since_at
-    from {{ ref('int_events__absences') }} as absences
-    where absences.is_still_missing
-    group by absences.occurrence_id
+        tellings.occurrence_id,
+        min(runs.fetched_at) as missing_since_at
+    from {{ ref('int_events__tellings') }} as tellings
+    inner join {{ ref('int_events__runs') }} as runs
+        on
+            tellings.source_id = runs.source_id
+            and tellings.run_number < runs.run_number
+            and tellings.start_at > runs.fetched_at
+    where tellings.next_run_number is null
+    group by tellings.occurrence_id
 
 ),
 
@@ -130,18 +136,18 @@ reposted as (
         gone.source_id,
         gone.occurrence_id as subject_id,
         gone.event_id,
-        min(absences.missing_since_at) as noticed_at,
+        min(unseen.missing_since_at) as noticed_at,
         'went missing, and one like it is told on another date under another id' as message,
         'If it was moved, decide not_countable for the old one, or wait until it is withdrawn.' as next_action
     from claims as gone
-    inner join absences on gone.occurrence_id = absences.occurrence_id
+    inner join unseen on gone.occurrence_id = unseen.occurrence_id
     inner join claims as come
         on
             gone.source_id = come.source_id
             and gone.series_id <> come.series_id
             and gone.title_key = come.title_key
             and coalesce(gone.owner_branch_id, '') = coalesce(come.owner_branch_id, '')
-            and come.first_told_at >= absences.missing_since_at
+            and come.first_told_at >= unseen.missing_since_at
             and abs({{ days_between('gone.start_on', 'come.start_on') }}) <= 14
     where gone.status in ('scheduled', 'moved', 'occurred') and gone.event_id <> come.event_id
     group by gone.source_id, gone.occurrence_id, gone.event_id

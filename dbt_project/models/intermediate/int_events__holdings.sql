@@ -162,6 +162,14 @@ final as (
         end as status,
         case
             when decided.event_id is not null and times.end_at <= {{ as_of() }} then 'decided'
+            when
+                leads.is_absent and spread.has_cancelled_claim
+                and leads.status in ('scheduled', 'moved', 'occurred')
+                then 'absent_and_cancelled'
+            when
+                leads.status = 'scheduled' and times.end_at > {{ as_of() }}
+                and posted_first.original_start_at <> times.start_at
+                then 'posted_anew'
             else leads.status_rule
         end as status_rule,
         leads.is_public,

@@ -150,7 +150,13 @@ kept as (
         cut.title,
         trim(case
             when branches.title is null then cut.part
-            else replace(cut.part, branches.plain_alias, ' ')
+            else
+                replace(
+                    replace(
+                        replace(cut.part, ' ved' || branches.plain_alias, ' '), ' pa' || branches.plain_alias, ' '
+                    ),
+                    branches.plain_alias, ' '
+                )
         end) as part
     from cut
     left join branches on cut.title = branches.title and cut.part = branches.part and branches.alias_rank = 1
