@@ -142,10 +142,18 @@ def moves(lake: EventLake) -> None:
         lake.fetch("event_other", f"2024-06-{day} 04:01:00", [*stays, new])
         lake.fetch("event_own", f"2024-06-{day} 04:00:00", [claim("own-m", "2024-09-10 19:00", **quiz)])
     lake.fetch("event_other", "2024-06-07 04:01:00", [*stays, new, claim("m-later", "2024-06-22 18:00", **talk)])
-    lake.fetch("event_third", "2024-06-01 04:02:00", [claim("t-m", "2024-09-03 18:00", **quiz),
-                                                     claim("t-old", "2024-10-01 18:00", **choir)], is_complete=None)
-    lake.fetch("event_third", "2024-06-03 04:02:00", [claim("t-m", "2024-09-03 18:00", **quiz),
-                                                     claim("t-new", "2024-10-02 18:00", **choir)], is_complete=None)
+    lake.fetch(
+        "event_third",
+        "2024-06-01 04:02:00",
+        [claim("t-m", "2024-09-03 18:00", **quiz), claim("t-old", "2024-10-01 18:00", **choir)],
+        is_complete=None,
+    )
+    lake.fetch(
+        "event_third",
+        "2024-06-03 04:02:00",
+        [claim("t-m", "2024-09-03 18:00", **quiz), claim("t-new", "2024-10-02 18:00", **choir)],
+        is_complete=None,
+    )
 
 
 def reports(lake: EventLake) -> None:
@@ -271,8 +279,8 @@ def test_a_list_that_may_lack_anything_moves_nothing_but_shows_what_may_have_mov
     assert events(warehouse, "t-old", "t-new") == [2, 0]
     assert ("t-old",) in ask(
         warehouse,
-        "select c.series_id from core.fct_event_doubt d join core.bridge_event_claim c on d.subject_id = c.occurrence_id "
-        "where doubt_kind = 'perhaps_moved' and is_open",
+        "select c.series_id from core.fct_event_doubt d join core.bridge_event_claim c "
+        "on d.subject_id = c.occurrence_id where doubt_kind = 'perhaps_moved' and is_open",
     )
 
 

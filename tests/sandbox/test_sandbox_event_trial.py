@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,8 +19,19 @@ from ingest.catalogue import Receipt
 from ingest.errors import ConfigurationError
 from ingest.events import _web, tec, trumba
 from ingest.home import Home
-from sandbox.event_habits import DAYS_AHEAD, DAYS_BACK, FEEDS, MUNICIPAL, OWN, PARTNER, PATTERNS, window_of
-from sandbox.event_trial import EventTrial, build_event_trial
+from sandbox.event_habits import (
+    DAYS_AHEAD,
+    DAYS_BACK,
+    FEEDS,
+    MUNICIPAL,
+    OWN,
+    PARTNER,
+    PATTERNS,
+    _Poster,
+    window_of,
+)
+from sandbox.event_programme import Holding
+from sandbox.event_trial import HOUSES, EventTrial, build_event_trial
 
 Told = dict[str, list[tuple[datetime, dict[str, Any]]]]
 
@@ -231,6 +243,22 @@ def test_cancelled_programme_is_told_by_status_by_prefix_by_silence_or_not_at_al
         assert all(by_feed[row["holding_id"]] > 1 for row in missed), "who announces alone looks after it"
         for row in with_habit(trial, source_id, "taken_down"):
             assert told[source_id][row["series_id"]][-1][0].replace(tzinfo=None) < row["start"]
+
+
+def test_what_is_called_off_before_it_is_posted_is_never_posted() -> None:
+    """Such a thing leaves no record that could be posted twice; a trial must not stop over it."""
+    planned = datetime.fromisoformat("2022-05-03 18:00")
+    called_off = [
+        Holding(
+            f"h-{n}", "programme", "vik", "Quiz", "Quiz", "Quiz", planned, planned, 60, planned.date(),
+            is_cancelled=True, known_on=planned.date(),
+        )
+        for n in range(300)
+    ]  # fmt: skip
+    poster = _Poster(PARTNER, HOUSES, np.random.default_rng(1), frozenset(h.holding_id for h in called_off))
+    records = poster.records(called_off)
+    assert 0 < len(records) < 300
+    assert all("taken_down" not in record.habits for record in records)
 
 
 def test_records_come_back_under_new_ids(trial: EventTrial, told: dict[str, Told]) -> None:

@@ -58,7 +58,8 @@ final as (
             else match_rule
         end as match_rule,
         case
-            when posting_rule = 'posted_anew' then 'posted anew with the same words as another record of the feed went missing'
+            when posting_rule = 'posted_anew'
+                then 'posted anew with the same words as another record of the feed went missing'
             when posting_rule = 'same_feed_twice' then 'start, place and words are those of another record of the feed'
             when match_rule = 'anchor' and claim_count = 1 then 'only this claim tells of it'
             else match_reason
