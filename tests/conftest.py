@@ -16,6 +16,12 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with tests that start whole processes go first, so that at the end no worker waits for the other's."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The project's root folder."""

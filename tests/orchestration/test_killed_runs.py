@@ -48,7 +48,7 @@ def kill_at(library: Library, step: str, after_seconds: float) -> bool:
 
 def finish(library: Library) -> str:
     with start(library) as process:
-        told, _ = process.communicate(timeout=240)
+        told, _ = process.communicate(timeout=600)
     assert process.returncode == 0, told[-4000:]
     return told
 

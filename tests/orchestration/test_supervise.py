@@ -121,7 +121,7 @@ def test_the_settings_are_ones_that_dagster_takes(tmp_path: Path, monkeypatch: p
 def _status(url: str, *, data: bytes | None = None, **headers: str) -> int:
     request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

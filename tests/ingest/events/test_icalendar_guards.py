@@ -183,7 +183,7 @@ def test_no_process_is_left_behind(starts: list[_ical_child._Worker], monkeypatc
     """A service that polls every hour for a year must not keep one between its polls."""
     monkeypatch.setattr(_ical_child, "_LINGER_SECONDS", 0.05)
     process = _used(Bounds(), _series())
-    assert process.wait(timeout=30) is not None
+    assert process.wait(timeout=60) is not None
     _used(Bounds(), _series())
     assert len(starts) == 2
 
