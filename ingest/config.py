@@ -224,11 +224,20 @@ class Account(_Dated):
     area_id: Identifier
 
 
+# RE2, by which DuckDB matches, knows ASCII words; Python would match such a pattern, and a test by it would mislead.
+_BLIND_EDGE = re.compile(r"\\b(?:\((?:\?:)?(?:[^()|]*\|)*)?[^\W\d_a-zA-Z]|[^\W\d_a-zA-Z]\)*\\b")
+
+
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:  # not a ValueError, so pydantic would let it through as a crash
         raise ValueError(f"{value!r} is not a pattern: {error}") from None
+    if _BLIND_EDGE.search(value):
+        raise ValueError(
+            f"{value!r} can't match there: to the warehouse \\b is the edge of a word of a-z, 0-9 and _ only, so "
+            "beside å, æ or ø there is none. Leave that \\b out, or write (^|[^a-zæøå]) in its stead."
+        )
     return value
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from ingest.config import Configuration, EventDecision, EventWords, Partners, load
+from ingest.config import AudienceRule, Configuration, EventDecision, EventWords, Partners, load
 from ingest.library_tables import write_library_tables
 
 CLAIMS = [{"source_id": "event_a", "series_id": "u1"}, {"source_id": "event_b", "series_id": "812", "slot": "s"}]
@@ -52,6 +52,19 @@ def test_decisions_contradicting_each_other_or_naming_unknown_sources_are_refuse
         type(described.library).model_validate({**library, "event_decisions": [same, different]})
     with pytest.raises(ValidationError, match="event_a"):
         Configuration.model_validate({**dict(described), "library": {**library, "event_decisions": [same]}})
+
+
+@pytest.mark.parametrize("pattern", [r"\bårsmøte\b", r"\b(møte|øving)", r"\b(?:å)", r"haustmelå\b", r"(på)\b"])
+def test_a_word_edge_that_the_warehouse_never_sees_is_refused(pattern: str) -> None:
+    """DuckDB's edge knows ASCII words: the rule would be silent for ever, and nobody would miss what it never finds."""
+    with pytest.raises(ValidationError, match="edge of a word"):
+        AudienceRule.model_validate({"audience": "adults", "pattern": pattern})
+
+
+@pytest.mark.parametrize("pattern", [r"\b(barn|småbarn)\b", r"møte\b", "årsmøte", r"(^|[^a-zæøå])årsmøte"])
+def test_other_patterns_with_norwegian_letters_are_taken(pattern: str) -> None:
+    """The letters are welcome inside a word, where DuckDB reads them as they are."""
+    assert AudienceRule.model_validate({"audience": "adults", "pattern": pattern}).pattern == pattern
 
 
 def test_words_without_a_date_of_review_are_refused() -> None:
