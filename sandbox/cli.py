@@ -300,7 +300,8 @@ def _show(compared: list[truth.Compared]) -> bool:
     """Print the comparison: whole years of the areas one by one, all else in counts. True when all are equal."""
     table = Table(title="Published figures and the simulated truth", title_style="bold")
     for name in ("figure", "area", "year", "truth", "published", ""):
-        table.add_column(name, justify="right" if name in ("truth", "published") else "left")
+        is_number = name in ("truth", "published")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "figure", overflow="fold")
     for one in compared:
         figure = one.truth
         if figure.period_kind == "year" and figure.branch_id is None:
@@ -338,7 +339,7 @@ def _show(compared: list[truth.Compared]) -> bool:
 def _bound(one: truth.Compared | truth.TrueFigure) -> str:
     """The least that it can be, and how much is known."""
     low, share = (one.low, one.share) if isinstance(one, truth.Compared) else (one.told_value, one.told_share)
-    return f">= {_number(low)} ({'none' if share is None else f'{share:.0%}'} told)"
+    return f">= {_number(low)} ({'none' if share is None else f'{share:.0%}'})"
 
 
 def _number(value: float | None) -> str:
