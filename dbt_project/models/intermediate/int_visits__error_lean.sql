@@ -1,40 +1,9 @@
 -- To which side the errors of masked blocks lean, in standard deviations: the middle between the points that the most
 -- extreme fortieths of them lie beyond. Above zero, truth lies far above an estimate more often than far below it, as it
 -- does where a day with something on brings three times the people and no day brings fewer than none.
-with estimates as (
+with blocks as (
 
-    select * from {{ ref('int_visits__block_estimates') }}
-    where is_masked
-
-),
-
-sizes as (
-
-    select
-        block_id,
-        count(*) as cell_count
-    from {{ ref('int_visits__block_cells') }}
-    where is_masked
-    group by block_id
-
-),
-
-blocks as (
-
-    select
-        estimates.block_id,
-        estimates.line_id,
-        estimates.grain,
-        estimates.length_class,
-        estimates.method,
-        {{ exact_sum("estimates.estimated_visits") }} as estimated_visits,
-        {{ exact_sum("estimates.true_visits - estimates.estimated_visits") }} as error
-    from estimates
-    inner join sizes on estimates.block_id = sizes.block_id
-    group by
-        estimates.block_id, estimates.line_id, estimates.grain, estimates.length_class, estimates.method,
-        sizes.cell_count
-    having count(*) = sizes.cell_count
+    select * from {{ ref('int_visits__masked_blocks') }}
 
 ),
 
@@ -42,7 +11,7 @@ ranked as (
 
     select
         blocks.grain,
-        (blocks.error - masked_errors.bias * blocks.estimated_visits) / (
+        (blocks.true_visits - blocks.estimated_visits - masked_errors.bias * blocks.estimated_visits) / (
             masked_errors.spread * masked_errors.widening
             * sqrt(blocks.estimated_visits * greatest(blocks.estimated_visits, masked_errors.usual_visits))
         ) as error,

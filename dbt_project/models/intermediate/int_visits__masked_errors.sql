@@ -1,44 +1,9 @@
 -- How far each method lay from the truth on blocks that were observed and masked, per line and length of block: the
 -- part that all blocks share (bias) and the part that each has for itself (spread), both as shares of the estimate.
 -- A line with fewer than eight masked blocks of a length takes the errors of all lines together.
-with estimates as (
+with blocks as (
 
-    select * from {{ ref('int_visits__block_estimates') }}
-    where is_masked
-
-),
-
-sizes as (
-
-    select
-        block_id,
-        count(*) as cell_count
-    from {{ ref('int_visits__block_cells') }}
-    where is_masked
-    group by block_id
-
-),
-
-blocks as (
-
-    select
-        estimates.block_id,
-        estimates.line_id,
-        estimates.branch_id,
-        estimates.grain,
-        estimates.length_class,
-        estimates.tile_number,
-        estimates.method,
-        estimates.method_order,
-        sizes.cell_count,
-        {{ exact_sum("estimates.estimated_visits") }} as estimated_visits,
-        {{ exact_sum("estimates.true_visits") }} as true_visits
-    from estimates
-    inner join sizes on estimates.block_id = sizes.block_id
-    group by
-        estimates.block_id, estimates.line_id, estimates.branch_id, estimates.grain, estimates.length_class,
-        estimates.tile_number, estimates.method, estimates.method_order, sizes.cell_count
-    having count(*) = sizes.cell_count
+    select * from {{ ref('int_visits__masked_blocks') }}
 
 ),
 
