@@ -195,8 +195,11 @@ def unmapped_findings(rows: Iterable[tuple[str, str, str, int, date]]) -> list[F
             kind="unmapped",
             subject=f"Device {device}, line {line}, of source {source}",
             since=datetime(first.year, first.month, first.day, tzinfo=UTC),
-            message=f"{count} counts belong to no described line and are in no figure.",
-            next_action=f"Describe the line in library.yaml: source {source}, device_key {device}, line_key {line}.",
+            message=f"{count} counts belong to no line that is described for their time, and are in no figure.",
+            next_action=(
+                f"Describe the line for that time in library.yaml, or begin its valid_from there: source {source}, "
+                f"device_key {device}, line_key {line}."
+            ),
         )
         for source, device, line, count, first in rows
     ]
