@@ -8,19 +8,13 @@ as it is. What belongs here: running dbt. What does not: what is built, and what
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import msgpack
-
-# Where the parsed project believes that the lake is; each run is told its own.
-NO_LAKE = "/the/lake/of/no/library"
+from parsed_dbt import binary_with
 
 
 @dataclass(frozen=True)
@@ -29,34 +23,6 @@ class Done:
 
     returncode: int
     stdout: str
-
-
-def parsed(project: Path) -> Path:
-    """The folder of the parsed project: dbt's `manifest.json` and `partial_parse.msgpack`.
-
-    Kept beside pytest's own cache under a name made of the project's content; workers that come at once wait for the
-    first of them.
-    """
-    from orchestration.dbt_inprocess import project_hash
-
-    dbt = project / "dbt_project"
-    folder = project / ".pytest_cache" / "dbt" / project_hash(dbt)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            told = subprocess.run(
-                [
-                    str(Path(sys.executable).with_name("dbt")), "parse", "--no-partial-parse",
-                    "--project-dir", str(dbt), "--profiles-dir", str(dbt),
-                    "--target-path", str(folder), "--log-path", str(folder),
-                ],
-                env={**os.environ, "LEVENDE_LAKE": NO_LAKE, "LEVENDE_WAREHOUSE": str(folder / "build.duckdb")},
-                capture_output=True, text=True, timeout=600, check=False,
-            )  # fmt: skip
-            assert told.returncode == 0, told.stdout[-4000:]
-            (folder / "done").touch()
-    return folder
 
 
 def run_dbt(project: Path, home: Path, *words: str, as_of: str = "2024-07-01 04:00:00") -> Done:
@@ -71,8 +37,7 @@ def run_dbt(project: Path, home: Path, *words: str, as_of: str = "2024-07-01 04:
     from dbt.contracts.graph.manifest import Manifest
 
     lake, dbt = str(home / "lake"), str(project / "dbt_project")
-    plain = msgpack.unpackb((parsed(project) / "partial_parse.msgpack").read_bytes(), strict_map_key=False)
-    manifest = Manifest.from_msgpack(msgpack.packb(_with_lake(plain, lake)))
+    manifest = Manifest.from_msgpack(binary_with(project, home / "lake"))
     manifest.build_flat_graph()
     said: list[str] = []
 
@@ -96,13 +61,3 @@ def run_dbt(project: Path, home: Path, *words: str, as_of: str = "2024-07-01 04:
     if result.exception is not None:
         said.append(str(result.exception))
     return Done(0 if result.success else 1, "\n".join(said))
-
-
-def _with_lake(value: Any, lake: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(NO_LAKE, lake)
-    if isinstance(value, dict):
-        return {key: _with_lake(inner, lake) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_lake(inner, lake) for inner in value]
-    return value

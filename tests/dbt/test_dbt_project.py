@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt_here import Done, parsed, run_dbt
+from dbt_here import Done, run_dbt
+from parsed_dbt import parsed
 
 from ingest.config import Configuration, load
 from ingest.lake import Lake

@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt_here import Done, parsed, run_dbt
+from dbt_here import Done, run_dbt
+from parsed_dbt import parsed
 from test_measured_posts import ways
 
 from ingest.adapters import adapters

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from parsed_dbt import put_into
 
 from ingest.config import Configuration, load
 from ingest.home import Home
@@ -110,5 +111,12 @@ class Library:
         return load(self.folder)
 
 
-def make_library(root: Path, project: Path, **library: Any) -> Library:
+def make_library(root: Path, project: Path, *, is_parsed: bool = False, **library: Any) -> Library:
+    """A library with an empty home.
+
+    Args:
+        is_parsed: whether the dbt project has been parsed in it before, as on every day but the first.
+    """
+    if is_parsed:
+        put_into(project, root / "home")
     return Library(Home(root / "home"), write_config(root / "config", project, **library))

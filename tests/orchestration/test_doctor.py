@@ -13,6 +13,7 @@ import _small_library as small
 import pytest
 import yaml
 from _small_library import Library
+from parsed_dbt import put_into
 
 from ingest.pipeline import sweep
 from orchestration.clock import clock
@@ -22,6 +23,12 @@ from sandbox.graph_api import Account, GraphApi
 
 def _signs(library: Library, state: str) -> list[Sign]:
     return [sign for sign in examine(library.home, {}) if sign.state == state]
+
+
+@pytest.fixture(autouse=True)
+def _parsed(fresh: Library, project: Path) -> None:
+    """dbt's project was parsed here before: no finding depends on it, and it would take seconds in every test."""
+    put_into(project, fresh.home.root)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ class Days:
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory, project: Path, library: Library, repository: Any) -> Iterator[Days]:
     """Built once on the Sunday after a whole week; the tests follow one another as days do."""
-    made = small.make_library(tmp_path_factory.mktemp("silent"), project, reporting={"start_on": small.FIRST})
+    made = small.make_library(tmp_path_factory.mktemp("silent"), project, is_parsed=True)
     daily = [{**small.SOURCES[0], "expected_every_hours": 24}]
     small.write_config(made.folder, project, sources=daily, reporting={"start_on": small.FIRST})
     with (

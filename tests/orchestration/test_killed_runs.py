@@ -70,13 +70,13 @@ def fill(library: Library) -> None:
 
 def test_whatever_was_killed_the_next_run_ends_with_the_same_tables(tmp_path: Path, project: Path) -> None:
     """In ingest, in dbt, and twice in the publication, on one home; then a run that is left alone."""
-    undisturbed = small.make_library(tmp_path / "undisturbed", project)
+    undisturbed = small.make_library(tmp_path / "undisturbed", project, is_parsed=True)
     fill(undisturbed)
     finish(undisturbed)
     expected = tables(undisturbed)
     assert len(expected) > 20
 
-    killed = small.make_library(tmp_path / "killed", project)
+    killed = small.make_library(tmp_path / "killed", project, is_parsed=True)
     fill(killed)
     fell = [kill_at(killed, step, seconds) for step, seconds in BLOWS]
     assert fell[:3] == [True, True, True], "the blow must fall while the run is under way"

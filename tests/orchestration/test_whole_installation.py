@@ -64,7 +64,7 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Installation]:
     """Started as `make ui` does, stopped as Ctrl-C does."""
-    library = small.make_library(tmp_path_factory.mktemp("installation"), project)
+    library = small.make_library(tmp_path_factory.mktemp("installation"), project, is_parsed=True)
     small.drop(library.home.root, "week.csv", small.door_csv())
     code, operators, staff = free_ports(3)
     command = [str(Path(sys.executable).with_name("levende")), "ui", "--port", str(operators)]
@@ -129,7 +129,7 @@ def test_a_broken_file_costs_only_itself_and_says_what_to_do(tmp_path: Path, pro
         "description": "Hand-made camera.",
         "pattern": "*.xml",
     }
-    library = small.make_library(tmp_path, project)
+    library = small.make_library(tmp_path, project, is_parsed=True)
     small.write_config(library.folder, project, sources=[*small.SOURCES, camera])
     root = library.home.root
     small.drop(root, "week.csv", small.door_csv())
