@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -298,7 +299,8 @@ def _told_errors() -> Iterator[None]:
 
 def _show(compared: list[truth.Compared]) -> bool:
     """Print the comparison: whole years of the areas one by one, all else in counts. True when all are equal."""
-    table = Table(title="Published figures and the simulated truth", title_style="bold")
+    title = "Published figures and the simulated truth"
+    table = Table(title=title, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)  # fits 80 columns
     for name in ("figure", "area", "year", "truth", "published", ""):
         is_number = name in ("truth", "published")
         table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "figure", overflow="fold")
