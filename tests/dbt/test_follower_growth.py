@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from dbt_here import run_dbt
 
 CHECK = "assert_followers_grow_as_follows_say"
 START = datetime(2023, 3, 1, 8)  # noqa: DTZ001 - the warehouse is naive UTC
@@ -18,7 +16,8 @@ START = datetime(2023, 3, 1, 8)  # noqa: DTZ001 - the warehouse is naive UTC
 
 def judged(project: Path, tmp_path: Path, last_count: int, *, told_days: int = 11) -> tuple[str, int]:
     """What the check says of ten days with two follows and one unfollow each: its status and number of months."""
-    path = tmp_path / "warehouse.duckdb"
+    path = tmp_path / "warehouse" / "build.duckdb"
+    path.parent.mkdir()
     with duckdb.connect(str(path)) as con:
         con.execute("create schema if not exists intermediate")
         con.execute(
@@ -42,15 +41,7 @@ def judged(project: Path, tmp_path: Path, last_count: int, *, told_days: int = 1
                         "('a', 'follows_and_unfollows', 'day', 1, ?, ?, ?, ?, 'measured')",
                         [f"follow_type={kind}", start, start + timedelta(days=1), value],
                     )
-    result = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "test", "--select", CHECK,
-            "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-            "--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"),
-        ],
-        env={**os.environ, "LEVENDE_LAKE": str(tmp_path), "LEVENDE_WAREHOUSE": str(path)},
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+    result = run_dbt(project, tmp_path, "test", "--select", CHECK)
     assert result.returncode == 0, result.stdout[-4000:]
     (told,) = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
     return told["status"], told["failures"]

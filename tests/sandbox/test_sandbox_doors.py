@@ -38,7 +38,7 @@ def addresses(world: World) -> Iterator[Mapping[str, str]]:
     ("adapter", "line_id", "options"),
     [
         ("shoppertrak", "skodje", {**ACCOUNT, "sites": ["skodje"], "days": 6, "zone": "Europe/Oslo"}),
-        ("trafsys", "skodje", {**ACCOUNT, "days": 6, "zone": "Europe/Oslo"}),
+        ("trafsys", "skodje", {**ACCOUNT, "days": 6, "zone": "Europe/Oslo", "pause_seconds": 0}),
         (
             "axis_people_counter",
             "alesund_hovudinngang",
