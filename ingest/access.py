@@ -23,6 +23,17 @@ from ingest.http import Session
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
+def bare_address(value: str | None) -> str | None:
+    """A configured address, proved to hold only that. For use in a validator of options.
+
+    Raises:
+        ValueError: it holds a user, query or fragment, any of which may be a secret.
+    """
+    if value is not None and re.search(r"[@?#]", value):
+        raise ValueError("the address may hold no user, query or fragment; name secrets by their variables")
+    return value
+
+
 def secret(variable: str) -> str:
     """The value of an environment variable that holds a user name, password or key.
 

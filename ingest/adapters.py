@@ -52,6 +52,20 @@ class Reject:
     next_action: str
     scope: str = "record"
 
+    @classmethod
+    def of(cls, pointer: str, reason: str, faults: Mapping[str, tuple[str, str]], *, scope: str = "record") -> Reject:
+        """The reject for a reason that `faults` explains: what is wrong, and what to do."""
+        message, next_action = faults[reason]
+        return cls(pointer, reason, message, next_action, scope)
+
+
+class Faulty(Exception):
+    """One record gives no row, and costs only itself. The reason is a key of its adapter's faults."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
 
 @dataclass
 class Parsed:

@@ -1,7 +1,7 @@
 """ACOS CMS: the event list on a municipality's pages, in its newer ("filtervisning") and its older form.
 
 What belongs here: where the list stands in the pages, and how its words for dates and times are read. What does not:
-landing (`_web`), identity, time and words (`_claims`).
+landing (`_listing`), identity and words (`_records`), times (`_record_times`).
 
 There is no contract: this is public markup. The list shows what is next; a nearer event pushes a farther one out,
 which returns later. So an answer is never complete, and absence never means anything. There is no status either: an
@@ -19,25 +19,17 @@ from urllib.parse import parse_qs, urlsplit
 from bs4 import BeautifulSoup, Tag
 from pydantic import Field
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure, UnreadableBody
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    Faulty,
-    When,
-    date_only,
-    dict_of,
-    local_time,
-    pages_in,
-    text_of,
-    whole_days,
-    wrong_shape,
-)
-from ingest.events._web import SHAPE_ACTION, Client, Listing, WebOptions, deliver, today_of
-from ingest.events.icalendar import _MAIL, _PHONE
+from ingest.events._documents import SHAPE_ACTION, dict_of, text_of, wrong_shape
+from ingest.events._listing import Client, Listing, deliver, pages_in
+from ingest.events._options import ListOptions
+from ingest.events._record_times import When, date_only, local_time, whole_days
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import today_of
+from ingest.events._words import MAIL, PHONE
 
 INIT = "/api/presentation/v2/filtervisning"
 # Per event only what is read: a teaser also holds pictures with their credits, and sometimes whom to call.
@@ -72,7 +64,7 @@ MAX_TEASER = 50_000
 _WEB_PART_PAGE = re.compile(r"/CalendarEvent\.aspx\b", re.IGNORECASE)
 
 
-class AcosOptions(WebOptions):
+class AcosOptions(ListOptions):
     """Options of `acos`.
 
     Attributes:
@@ -134,7 +126,7 @@ class Acos(Adapter):
             if not isinstance(items, list):
                 raise wrong_shape(page, "list `items`")
             for pointer, item in claims.each(items, f"{where}.items"):
-                claims.add(pointer, lambda item=item: _claim(item, options, seen))  # type: ignore[misc]
+                claims.add(pointer, _claim, item, options, seen)
         return claims.parsed()
 
 
@@ -203,7 +195,7 @@ def _kept(items: list[Any]) -> list[Any]:
         parts = []
         for tag in soup.find_all(_is_read):
             words = " ".join(tag.get_text(" ").split())
-            for pattern in (_MAIL, _PHONE):
+            for pattern in (MAIL, PHONE):
                 words = pattern.sub(" ", words)
             part = BeautifulSoup("", "html.parser").new_tag("span", attrs={"class": " ".join(_classes(tag))})
             part.string = words

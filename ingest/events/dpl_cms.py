@@ -16,12 +16,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import model_validator
 
-from ingest.access import secret
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.access import Variable, secret
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand, start_of
-from ingest.events import _feeds
-from ingest.events._feeds import Claim, FeedOptions, Moment, Span, Variable
+from ingest.events import _asking, _documents, _feeds, _minimising, _spans, _windows
+from ingest.events._feeds import Claim
+from ingest.events._options import FeedOptions
+from ingest.events._rows import Span
+from ingest.events._spans import Moment
 
 PATH = "/api/v1/events"
 # What is landed of an instance. Descriptions and whatever a later version adds stay behind: nobody has looked at it.
@@ -85,17 +88,17 @@ class DplCms(Adapter):
         if options.url is None:
             return
         zone = ZoneInfo(options.zone)
-        origin = _feeds.shown(options.url) + PATH
+        origin = _asking.origin_with_path(options.url) + PATH
         params = {"_format": "json"}
         if options.from_date is not None:
             params["from_date"] = start_of(options.from_date, zone).isoformat()
         auth = None
         if options.user_env is not None and options.password_env is not None:
             auth = (secret(options.user_env).encode(), secret(options.password_env).encode())
-        answer = _feeds.ask(context, expand(options.url).rstrip("/") + PATH, origin, params=params, auth=auth)
+        answer = _asking.ask(context, expand(options.url).rstrip("/") + PATH, origin, params=params, auth=auth)
         if answer.status != 200:
-            raise _feeds.refusal(origin, answer.status)
-        first, end = _feeds.yet_to_come(context)
+            raise _asking.refusal(origin, answer.status)
+        first, end = _windows.yet_to_come(context)
         body, count = _minimised(answer.body)
         yield Arrival(
             context.source.source_id,
@@ -118,7 +121,7 @@ class DplCms(Adapter):
         Raises:
             UnreadableBody: not JSON, or no list.
         """
-        document = _feeds.read_json(body, options.max_bytes)
+        document = _documents.read_json(body, options.max_bytes)
         if not isinstance(document, list):
             raise _feeds.wrong_shape("list of events")
         rejects: list[Reject] = []
@@ -129,18 +132,20 @@ class DplCms(Adapter):
 def _minimised(body: bytes) -> tuple[bytes, int | None]:
     """The list with what is kept of each instance, and its length; what is no list stays as it came."""
     try:
-        document = _feeds.loads(body.decode("utf-8-sig"))
+        document = _documents.loads(body.decode("utf-8-sig"))
     except ValueError:
         return body, None
     if not isinstance(document, list):
         return body, None
-    return _feeds.as_bytes(_feeds.impersonal([_feeds.only(item, KEPT) for item in document])), len(document)
+    return _documents.as_bytes(_minimising.impersonal([_minimising.only(item, KEPT) for item in document])), len(
+        document
+    )
 
 
 def _claim(where: str, record: Mapping[str, Any], options: DplCmsOptions) -> Claim:
     uuid = _feeds.short_id(record.get("uuid"))
     if uuid is None:
-        raise _feeds.Faulty("no_id")
+        raise Faulty("no_id")
     series = record.get("series")
     series_id = _feeds.short_id(series.get("uuid")) if isinstance(series, dict) else None
     claim = Claim(where, series_id or uuid, _dates(record, options), slot=uuid if series_id else "")
@@ -149,12 +154,12 @@ def _claim(where: str, record: Mapping[str, Any], options: DplCmsOptions) -> Cla
     claim.categories = claim.say_all([*_texts(record.get("branches")), *_texts(record.get("categories"))])
     claim.partner_claims = claim.say_partners(_texts(record.get("partners")))
     claim.location = _place(record.get("address"), claim)
-    claim.url = _feeds.public_page(record.get("url"))
+    claim.url = _feeds.page_of(record.get("url"))
     state = str(record.get("state"))
     claim.status = _STATES.get(state, "scheduled")
     if state not in _STATES:
         claim.flags.append("unknown_status")
-    changed = _feeds.read_moment(record.get("updated_at"), "UTC")
+    changed = _spans.read_moment(record.get("updated_at"), "UTC")
     claim.modified_at = changed.at if changed is not None else None
     return claim
 
@@ -162,14 +167,14 @@ def _claim(where: str, record: Mapping[str, Any], options: DplCmsOptions) -> Cla
 def _dates(record: Mapping[str, Any], options: DplCmsOptions) -> Span:
     told = record.get("date_time")
     told = told if isinstance(told, dict) else {}
-    dates = _feeds.read_span(told.get("start"), told.get("end"), options.zone)
+    dates = _spans.read_span(told.get("start"), told.get("end"), options.zone)
     if record.get("all_day") is not True or not dates.has_time:
         return dates
     # All day is told as two times; the days are what was meant.
     zone = ZoneInfo(options.zone)
     last = (max(dates.end_at - timedelta(microseconds=1), dates.start_at)).replace(tzinfo=UTC).astimezone(zone).date()
-    first: Moment = _feeds.wall(dates.start_on, None, options.zone)
-    return _feeds.span(first, _feeds.wall(max(last, dates.start_on), None, options.zone))
+    first: Moment = _spans.wall(dates.start_on, None, options.zone)
+    return _spans.span(first, _spans.wall(max(last, dates.start_on), None, options.zone))
 
 
 def _texts(value: Any) -> list[Any]:

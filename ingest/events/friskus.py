@@ -1,7 +1,7 @@
 """Friskus: the list of what is to come in some municipalities. Unofficial: there is no published contract.
 
 What belongs here: this service's question and fields, and what its rolling records mean. What does not: paging and
-landing (`_web`), identity, time and words (`_claims`).
+landing (`_listing`), identity and words (`_records`), times (`_record_times`).
 
 A record stands for a whole series and shows its *next* date under one id: tomorrow the same id has another start. So
 the key is the id and the start, and a new start of a series is a new occurrence, never a move. Its `end_at` is the end
@@ -16,27 +16,17 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import ConfigurationError
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    Faulty,
-    When,
-    count_of,
-    dict_of,
-    local_time,
-    pages_in,
-    read_end,
-    read_when,
-    text_of,
-    with_flags,
-    wrong_shape,
-    zone_named,
-)
-from ingest.events._web import Client, Page, Spec, WebOptions, deliver, pick, read_pages, today_of
+from ingest.events._documents import count_of, dict_of, text_of
+from ingest.events._listing import Client, Page, deliver, read_pages
+from ingest.events._minimising import Spec, pick
+from ingest.events._options import ListOptions
+from ingest.events._record_times import When, local_time, read_end, read_when, with_flags, zone_named
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import today_of
 
 EVENTS = "/api/v1/events"
 _FIELDS: Spec = {
@@ -65,7 +55,7 @@ _FIELDS: Spec = {
 }
 
 
-class FriskusOptions(WebOptions):
+class FriskusOptions(ListOptions):
     """Options of `friskus`.
 
     Attributes:
@@ -125,15 +115,11 @@ class Friskus(Adapter):
         """
         claims = Claims(source, receipt, options)
         wanted = {_folded(name) for name in options.organizations}
-        for where, page in pages_in(body)[0]:
-            records = page.get("data") if isinstance(page, dict) else None
-            if not isinstance(records, list):
-                raise wrong_shape(page, "list `data`")
-            for pointer, record in claims.each(records, f"{where}.data"):
-                organization = text_of(dict_of(record.get("organization")).get("name"))
-                if wanted and _folded(organization) not in wanted:
-                    continue
-                claims.add(pointer, lambda record=record: _claim(record, options))  # type: ignore[misc]
+        for pointer, record in claims.records(body, "data"):
+            organization = text_of(dict_of(record.get("organization")).get("name"))
+            if wanted and _folded(organization) not in wanted:
+                continue
+            claims.add(pointer, _claim, record, options)
         return claims.parsed()
 
 

@@ -20,13 +20,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from ingest.access import secret, token_of
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.access import Variable, secret, token_of
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand, start_of
 from ingest.errors import IngestError, PermanentFailure, TransientFailure
-from ingest.events import _feeds
-from ingest.events._feeds import Claim, ClaimOptions, Faulty, Variable, no_secrets
+from ingest.events import _asking, _documents, _feeds, _minimising, _spans
+from ingest.events._feeds import Claim
+from ingest.events._options import ClaimOptions, no_secrets
 from ingest.http import Answer
 
 log = logging.getLogger("levende.ingest.events")
@@ -128,7 +129,7 @@ class GoogleCalendar(Adapter):
         Raises:
             UnreadableBody: not JSON, or no list of events.
         """
-        document = _feeds.read_json(body, options.max_bytes)
+        document = _documents.read_json(body, options.max_bytes)
         items = document.get("items") if isinstance(document, dict) else None
         if not isinstance(items, list):
             raise _feeds.wrong_shape("list `items`")
@@ -170,7 +171,7 @@ class _Poll:
         base = expand(options.base_url).rstrip("/")
         self.events = f"{base}/calendars/{quote(expand(calendar_id), safe='')}/events"
         # As configured: a calendar's id may be somebody's address, and then stands in a variable.
-        self.origin = f"{_feeds.shown(options.base_url)}/calendars/{calendar_id}/events"
+        self.origin = f"{_asking.origin_with_path(options.base_url)}/calendars/{calendar_id}/events"
         self.headers = self._headers()
         names = [*_FIELDS, *(["description"] if options.partner_patterns else [])]
         names += [] if options.single_events else ["recurrence"]
@@ -262,7 +263,7 @@ class _Poll:
         seen: set[str] = set()
         page: dict[str, str] = {}
         for _ in range(self.options.max_pages):
-            answer = _feeds.ask(self.context, url, origin, params={**params, **page}, headers=self.headers)
+            answer = _asking.ask(self.context, url, origin, params={**params, **page}, headers=self.headers)
             if answer.status == 410 and "syncToken" in params:
                 raise _Expired
             if answer.status != 200:
@@ -290,7 +291,7 @@ class _Poll:
             self.context.source.source_id,
             "poll",
             self.context.now,
-            _feeds.as_bytes({**document, "items": [_minimised(item) for item in document["items"]]}),
+            _documents.as_bytes({**document, "items": [_minimised(item) for item in document["items"]]}),
             origin=origin,
             ask=about,
             window_start_at=self.start_at if is_whole else None,
@@ -303,13 +304,13 @@ class _Poll:
 
 def _document(answer: Answer, origin: str) -> dict[str, Any]:
     try:
-        document = _feeds.loads(answer.body.decode("utf-8-sig"))
+        document = _documents.loads(answer.body.decode("utf-8-sig"))
     except ValueError:
         document = None
     if isinstance(document, dict):
         document.setdefault("items", [])  # left out when there is none
         if isinstance(document["items"], list):
-            return _feeds.only(document, ("items", "nextPageToken", "nextSyncToken"))  # type: ignore[no-any-return]
+            return _minimising.only(document, ("items", "nextPageToken", "nextSyncToken"))  # type: ignore[no-any-return]
     raise PermanentFailure(
         f"{origin} answered with no list of events.",
         reason="wrong_shape",
@@ -330,12 +331,12 @@ def _refusal(answer: Answer, origin: str) -> IngestError:
             reason="rate_limit",
             next_action="Nothing to do; poll less often if it recurs.",
         )
-    return _feeds.refusal(origin, answer.status)
+    return _asking.refusal(origin, answer.status)
 
 
 def _minimised(item: Any) -> Any:
     """A record with the fields that were asked for, also from a server that sends more; private ones without words."""
-    kept = _feeds.impersonal(_feeds.only(item, (*_FIELDS, "description", "recurrence")))
+    kept = _minimising.impersonal(_minimising.only(item, (*_FIELDS, "description", "recurrence")))
     if isinstance(kept, dict) and not _is_public(kept):
         kept = {k: v for k, v in kept.items() if k not in ("summary", "location", "description")}
     return kept
@@ -357,7 +358,7 @@ def _claim(where: str, record: Mapping[str, Any], options: GoogleCalendarOptions
     original = _told(record.get("originalStartTime")) if series is not None else None
     start, end = _told(record.get("start")), _told(record.get("end"))
     is_tombstone = start is None and original is not None
-    dates = _feeds.read_span(start or original, end, options.zone, end_day_is_excluded=True)
+    dates = _spans.read_span(start or original, end, options.zone, end_day_is_excluded=True)
     claim = Claim(where, series or own, dates, slot=_slot(original, options) if original else "")
     if series is not None and not claim.slot:
         claim.slot = own  # an instance that does not say its original time is still known by its own id
@@ -396,12 +397,12 @@ def _slot(text: str, options: GoogleCalendarOptions) -> str:
     Raises:
         Faulty: it is none.
     """
-    moment = _feeds.read_moment(text, options.zone)
+    moment = _spans.read_moment(text, options.zone)
     if moment is None:
         raise Faulty("bad_start")
     return f"{moment.at:%Y-%m-%dT%H:%M:%SZ}" if moment.has_time else moment.on.isoformat()
 
 
 def _updated(record: Mapping[str, Any]) -> datetime | None:
-    moment = _feeds.read_moment(record.get("updated"), "UTC")
+    moment = _spans.read_moment(record.get("updated"), "UTC")
     return moment.at if moment is not None and moment.has_time else None

@@ -10,24 +10,21 @@ body that is no whole calendar is unreadable, never an empty calendar.
 
 from __future__ import annotations
 
-import hashlib
-import html
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from ingest.access import secret
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand, start_of
-from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure
 from ingest.events import ical_expand
+from ingest.events._asking import ask, origin_of, refusal
 from ingest.events._ical_child import Bounds, Expander
 from ingest.events._ical_scan import (
     MAX_DATES,
@@ -41,14 +38,13 @@ from ingest.events._ical_scan import (
     refused,
     scan,
 )
-from ingest.http import redacted
-from ingest.zones import iana_zones, known_zone
+from ingest.events._options import FeedOptions
+from ingest.events._rows import Span, Words, bounded_id, event_row, sha
+from ingest.events._words import clean, joined, partners_in, public_page, told
+from ingest.zones import iana_zones
 
 # Feeds are cut at round numbers: so many events exactly are probably not all of them.
 ROUND_CAPS = frozenset({30, 50, 100, 200, 250, 500, 1000})
-MAX_TEXT = 1_000
-MAX_UID = 300
-MAX_DESCRIPTION = 20_000
 
 _STATUSES = {
     "": "scheduled",
@@ -64,74 +60,24 @@ _IANA = iana_zones()
 # "Europe" is a folder of the zone list, and asking the list for it fails with a file error.
 _ZONE_FOLDERS = frozenset(name.rsplit("/", depth)[0] for name in _IANA for depth in (1, 2) if "/" in name) - _IANA
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
-# Bounded before the @, or a long word without one would be searched from each of its letters.
-_MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]+\.[^\s@<>()]+")
-# Whoever has such an address is in the meeting; it is often told without its scheme.
-_MEETINGS = (
-    r"zoom\.us|zoom\.com|zoomgov\.com|teams\.microsoft\.com|teams\.live\.com|teams\.cloud\.microsoft|meet\.google\.com|"
-    r"webex\.com|whereby\.com|meet\.jit\.si|gotomeeting\.com|goto\.com|join\.skype\.com|meet\.lync\.com"
-)
-_MEETING_HOST = re.compile(rf"(?:.*\.)?(?:{_MEETINGS})", re.IGNORECASE)
-_LINK = re.compile(
-    rf"\b(?:[a-z][a-z0-9+.-]{{1,15}}://|www\.|(?:[a-z0-9-]{{1,63}}\.){{0,2}}(?:{_MEETINGS})/)\S+"
-    r"|\b(?:meeting|webinar|møte)[ -]?id\b[.: ]*(?:\d[ -]?){6,}|\b(?:passcode|passord|password|pwd)\s?[:=]\s?\S+",
-    re.IGNORECASE,
-)
-# Eight digits as Norwegians write a number: together, in pairs, or as 912 34 567. Dates and years are none.
-_PHONE = re.compile(
-    r"(?:\+|\b00)\d{1,3}[ .]?(?:\d[ .]?){6,12}|\b(?:tlf|telefon|mobil|mob|ring|phone|tel)\b[.: ]*(?:\d[ .]?){5,12}"
-    r"|(?<![\d.,:/-])(?:(?!19|20)[2-9]\d{7}|[2-9]\d\d \d\d \d{3}|(?!19|20)[2-9]\d \d\d \d\d \d\d)(?![\d.,:/-]*\d)",
-    re.IGNORECASE,
-)
 _MOMENT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
-_TAG = re.compile(r"<[^<>]*>")
 
 
-def checked_patterns(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Patterns that find partners, checked. For use in a validator of options.
-
-    Raises:
-        ValueError: one is no regular expression, or has not exactly one group.
-    """
-    for pattern in value:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-        if groups != 1:
-            raise ValueError(f"{pattern!r} must have exactly one group")
-    return value
-
-
-class IcalendarOptions(Options):
+class IcalendarOptions(FeedOptions):
     """What a source of this adapter may say under `options`.
 
     Attributes:
-        url: the feed's address; `${NAME}` is filled from the environment when it is asked. Absent: files only.
-        zone: IANA zone of times and dates that name none, and of the local date of times in UTC.
         expand_from, expand_to: local dates, half-open. What overlaps them is delivered; nothing else is, single
             events included. Fixed dates and not "a year ahead", because the same bytes must give the same rows.
-        max_bytes: largest body, after decompression.
-        allow_loopback: whether http://127.0.0.1 may be asked; for stand-in servers.
         is_full: whether the publisher says that the feed holds everything inside the window.
-        partner_patterns: regular expressions with one group, searched in each line of the description; what the
-            group finds are co-organisers. Only these words of a description are kept.
-        partner_separators: what stands between several of them. ` og ` is not among the defaults: names hold it.
         headers_env: header name to the environment variable with its value.
         seconds_per_series, seconds_per_feed, memory_mib: what expanding may cost, in processor time.
         max_occurrences_per_series, max_occurrences: caps; a series beyond one is a reject.
     """
 
-    url: str | None = None
-    zone: str
     expand_from: date
     expand_to: date
-    max_bytes: int = Field(default=10 * 1024 * 1024, gt=0, le=64 * 1024 * 1024)
-    allow_loopback: bool = False
     is_full: bool = False
-    partner_patterns: tuple[str, ...] = ()
-    partner_separators: tuple[str, ...] = (",", ";")
     headers_env: dict[str, str] = Field(default_factory=dict)
     seconds_per_series: int = Field(default=5, ge=1, le=60)
     seconds_per_feed: float = Field(default=180, gt=0, le=3600)
@@ -139,38 +85,11 @@ class IcalendarOptions(Options):
     max_occurrences_per_series: int = Field(default=5_000, ge=1, le=5_000)
     max_occurrences: int = Field(default=20_000, ge=1, le=20_000)
 
-    _zone = field_validator("zone")(known_zone)
-
-    @field_validator("url")
-    @classmethod
-    def _no_password(cls, value: str | None) -> str | None:
-        if value is not None and "@" in urlsplit(value).netloc:
-            raise ValueError("a user name in an address is a secret; use headers_env or a ${VARIABLE}")
-        return value
-
-    _patterns = field_validator("partner_patterns")(checked_patterns)
-
     @model_validator(mode="after")
     def _in_order(self) -> IcalendarOptions:
         if self.expand_to <= self.expand_from:
             raise ValueError(f"expand_to {self.expand_to} is not after expand_from {self.expand_from}")
         return self
-
-
-@dataclass
-class _Words:
-    """What an event says about itself, cleaned; nothing in it may name a person."""
-
-    title: str | None = None
-    location: str | None = None
-    categories: str | None = None
-    partner_claims: str | None = None
-    status: str = "scheduled"
-    is_public: bool = True
-    sequence: int | None = None
-    modified_at: datetime | None = None
-    url: str | None = None
-    flags: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -223,20 +142,15 @@ class Icalendar(Adapter):
         options: IcalendarOptions = context.options
         if options.url is None:
             return
-        # Of the address as configured, before the variables are filled: secret feed addresses carry their secret
-        # in the path (Google, Outlook), where no redaction could know it.
-        origin = _origin(options.url)
+        origin = origin_of(options.url)
         known = context.latest(origin)
-        headers = {"Accept": "text/calendar, */*;q=0.5", **_secret_headers(options.headers_env)}
+        secrets = {header: secret(variable) for header, variable in options.headers_env.items()}
+        headers = {"Accept": "text/calendar, */*;q=0.5", **secrets}
         if known is not None and known.etag:
             headers["If-None-Match"] = known.etag
         if known is not None and known.last_modified:
             headers["If-Modified-Since"] = known.last_modified
-        url = expand(options.url)
-        try:
-            answer = context.session.get(url, headers=headers, max_bytes=options.max_bytes)
-        except IngestError as failure:
-            raise _without_address(failure, origin) from None
+        answer = ask(context, expand(options.url), origin, headers=headers)
         zone = ZoneInfo(options.zone)
         common: dict[str, Any] = {
             "source_id": context.source.source_id,
@@ -251,7 +165,7 @@ class Icalendar(Adapter):
             yield Arrival(**common, status="not_modified", is_complete=known.is_complete)
             return
         if answer.status != 200:
-            raise _refusal(answer.status, origin)
+            raise refusal(origin, answer.status)
         body = minimise(answer.body)
         is_whole = looks_whole(body)
         yield Arrival(
@@ -309,51 +223,6 @@ def _told_once(rejects: list[Reject]) -> list[Reject]:
 # -- asking ---------------------------------------------------------------------------------------------------------
 
 
-def _origin(url: str) -> str:
-    """The feed's name in receipts: the configured address without query, or the variable that is the whole address."""
-    variable = re.match(r"\$\{[A-Z][A-Z0-9_]*\}", url)
-    return variable[0] if variable else redacted(url)
-
-
-def _secret_headers(headers_env: Mapping[str, str]) -> dict[str, str]:
-    headers = {}
-    for header, variable in headers_env.items():
-        value = os.environ.get(variable)
-        if not value:
-            raise ConfigurationError(
-                f"the environment variable {variable} is not set.", next_action=f"Set {variable} and start again."
-            )
-        headers[header] = value
-    return headers
-
-
-def _without_address(failure: IngestError, origin: str) -> IngestError:
-    """The same failure, told by the configured address: the one asked may hold a secret in its path."""
-    message = f"{origin} could not be fetched ({failure.reason})."
-    if isinstance(failure, TransientFailure):
-        return TransientFailure(
-            message,
-            reason=failure.reason,
-            next_action=failure.next_action,
-            retry_after_seconds=failure.retry_after_seconds,
-        )
-    return PermanentFailure(message, reason=failure.reason, next_action=failure.next_action)
-
-
-def _refusal(status: int, origin: str) -> PermanentFailure:
-    actions = {
-        401: "Check the secret that the source's options name.",
-        403: "Check the secret that the source's options name, and whether the calendar is still shared.",
-        404: "Check the address with the publisher, and mend url in the source's options.",
-        410: "The publisher has removed the feed: ask for its successor, or disable the source.",
-    }
-    return PermanentFailure(
-        f"{origin} answered {status}.",
-        reason=f"http_{status}",
-        next_action=actions.get(status, "Look at the feed's address in a browser, and ask the publisher."),
-    )
-
-
 def _is_complete(body: bytes, is_whole: bool, is_full: bool) -> bool | None:
     """Whether absence from this body means anything. The format has no total: only the publisher's word can say so."""
     if not is_whole:
@@ -371,14 +240,13 @@ def _groups(components: list[Component]) -> list[_Group]:
     by_uid: dict[str, list[Component]] = {}
     nameless: set[str] = set()
     for component in components:
-        uid = _clean(component.value("UID"))
+        uid = clean(component.value("UID"))
         if not uid:
             # The same event without an id must get the same key in the next fetch: from what it says, not its place.
-            told = "\n".join(component.texts(frozenset({"DTSTART", "SUMMARY", "LOCATION"})))
-            uid = f"no-uid-{_sha(told)[:20]}"
+            text = "\n".join(component.texts(frozenset({"DTSTART", "SUMMARY", "LOCATION"})))
+            uid = f"no-uid-{sha(text)[:20]}"
             nameless.add(uid)
-        elif len(uid) > MAX_UID:
-            uid = f"long-uid-{_sha(uid)[:20]}"
+        uid = bounded_id(uid, "uid")
         by_uid.setdefault(uid, []).append(component)
     groups: list[_Group] = []
     for uid, members in by_uid.items():
@@ -398,14 +266,14 @@ def _split(uid: str, members: list[Component], flags: list[str]) -> list[_Group]
     distinct: dict[str, Component] = {}
     for master in masters:
         if _sequence(master) == newest:
-            told = "\n".join(master.texts((TIMING | WORDS) - {"LAST-MODIFIED"}))
-            if told in distinct and "repeated_component" not in flags:
+            text = "\n".join(master.texts((TIMING | WORDS) - {"LAST-MODIFIED"}))
+            if text in distinct and "repeated_component" not in flags:
                 flags.append("repeated_component")
-            distinct.setdefault(told, master)
+            distinct.setdefault(text, master)
     if len(distinct) == 1:
         return [_Group(uid, [*distinct.values(), *overrides], flags)]
     # Sorted by what they say and not by their place: a feed that changes its order must not swap two ids.
-    ordered = [distinct[told] for told in sorted(distinct)]
+    ordered = [distinct[text] for text in sorted(distinct)]
     ordered.sort(key=lambda m: (m.value("DTSTART"), m.value("SUMMARY")))
     with_rule = [m for m in ordered if m.first("RRULE") or m.first("RDATE")]
     host = (with_rule or ordered)[0]
@@ -422,10 +290,6 @@ def _split(uid: str, members: list[Component], flags: list[str]) -> list[_Group]
 def _sequence(component: Component) -> int:
     text = component.value("SEQUENCE")
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else -1
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 # -- dates ----------------------------------------------------------------------------------------------------------
@@ -506,51 +370,46 @@ def _reject(line_number: int, problem: Refused) -> Reject:
 def _rows(
     group: _Group, occurrences: list[ical_expand.Occurrence], source: Source, options: IcalendarOptions
 ) -> list[dict[str, Any]]:
-    told: dict[int, tuple[_Words, list[str]]] = {}
+    read: dict[int, tuple[Words, list[str]]] = {}
     slots: set[str] = set()
     rows = []
     for occurrence in occurrences:
         member = group.members[occurrence.index]
-        if occurrence.index not in told:
-            told[occurrence.index] = _words(member, options), _zone_doubts(member)
-        words, doubts = told[occurrence.index]
+        if occurrence.index not in read:
+            read[occurrence.index] = _words(member, options), _zone_doubts(member)
+        words, doubts = read[occurrence.index]
         flags = [*group.flags, *words.flags, *occurrence.flags, *doubts]
         slot = occurrence.slot
         if slot in slots:
             flags.append("duplicate_slot")
             slot = next(f"{slot}#{n}" for n in range(2, len(occurrences) + 2) if f"{slot}#{n}" not in slots)
         slots.add(slot)
-        claim = {
-            "series_id": group.series_id,
-            "slot": slot,
-            "start_at": datetime.fromisoformat(occurrence.start_at),
-            "end_at": datetime.fromisoformat(occurrence.end_at),
-            "has_time": occurrence.has_time,
-            "title": words.title,
-            "location": words.location,
-            "categories": words.categories,
-            "partner_claims": words.partner_claims,
-            "status": words.status,
-            "is_public": words.is_public,
-            "url": words.url,
-        }
-        rows.append(
-            {
-                **claim,
-                "observation_id": _sha("\n".join((source.source_id, group.series_id, slot)))[:32],
-                "start_on": date.fromisoformat(occurrence.start_on),
-                "end_on": date.fromisoformat(occurrence.end_on),
-                "zone": occurrence.zone,
-                "is_recurring": occurrence.is_recurring,
-                "is_override": occurrence.is_override,
-                "sequence": words.sequence,
-                "modified_at": words.modified_at,
-                "quality_flags": " | ".join(dict.fromkeys(flags)) or None,
-                "content_hash": _sha("\n".join(f"{key}={value}" for key, value in claim.items()))[:32],
-                "pointer": member.pointer,
-            }
+        row = event_row(
+            source.source_id,
+            group.series_id,
+            slot,
+            _span(occurrence),
+            words,
+            pointer=member.pointer,
+            flags=flags,
+            is_recurring=occurrence.is_recurring,
+            is_override=occurrence.is_override,
         )
+        rows.append(row)
     return rows
+
+
+def _span(occurrence: ical_expand.Occurrence) -> Span:
+    """The dates of an occurrence as the process that found them wrote them; its doubts stand beside the words'."""
+    return Span(
+        datetime.fromisoformat(occurrence.start_at),
+        datetime.fromisoformat(occurrence.end_at),
+        date.fromisoformat(occurrence.start_on),
+        date.fromisoformat(occurrence.end_on),
+        occurrence.has_time,
+        occurrence.zone,
+        (),
+    )
 
 
 def _zone_doubts(member: Component) -> list[str]:
@@ -575,8 +434,8 @@ def _is_unknown(tzid: str, member: Component) -> bool:
     return tzid not in member.feed.zones and not ical_expand.knows_zone(tzid)
 
 
-def _words(member: Component, options: IcalendarOptions) -> _Words:
-    words = _Words()
+def _words(member: Component, options: IcalendarOptions) -> Words:
+    words = Words()
     status = member.value("STATUS").upper()
     words.status = _STATUSES.get(status, "scheduled")
     if status not in _STATUSES:
@@ -595,15 +454,15 @@ def _words(member: Component, options: IcalendarOptions) -> _Words:
         words.is_public = False
         return words
     try:
-        told = ical_expand.texts(member.texts(_TITLES))
+        texts = ical_expand.texts(member.texts(_TITLES))
     except ValueError:
         words.flags.append("unreadable_words")
         return words
-    words.title = _told(_first(told, "SUMMARY"), words)
-    words.location = _told(_first(told, "LOCATION"), words)
-    words.categories = _joined(_told(item, words) for item in told.get("CATEGORIES", ()))
+    words.title = told(_first(texts, "SUMMARY"), words.flags)
+    words.location = told(_first(texts, "LOCATION"), words.flags)
+    words.categories = joined([told(item, words.flags) for item in texts.get("CATEGORIES", ())])
     words.partner_claims = _partners(member, options)
-    words.url = _public_page(member.value("URL"))
+    words.url = public_page(member.value("URL"))
     if any("\ufffd" in (text or "") for text in (words.title, words.location, words.categories)):
         words.flags.append("damaged_letters")
     for name in ("SUMMARY", "LOCATION"):
@@ -612,73 +471,18 @@ def _words(member: Component, options: IcalendarOptions) -> _Words:
     return words
 
 
-def _first(told: Mapping[str, list[str]], name: str) -> str:
-    return next(iter(told.get(name, ())), "")
-
-
-def _clean(text: str) -> str:
-    """Entities resolved once, control characters out, whitespace folded."""
-    return " ".join(_UNPRINTABLE.sub(" ", html.unescape(text)).split())
-
-
-def _told(text: str, words: _Words) -> str | None:
-    """A cleaned text without mail addresses, phone numbers and links, which lead to people and meetings."""
-    clean = _clean(text[: 4 * MAX_TEXT])
-    bare = clean
-    for pattern in (_LINK, _MAIL, _PHONE):
-        bare = pattern.sub(" ", bare)
-    if bare != clean:
-        words.flags.append("contact_removed")
-        bare = " ".join(bare.split())
-    if len(bare) > MAX_TEXT:
-        words.flags.append("text_cut")
-        bare = bare[:MAX_TEXT]
-    return bare or None
-
-
-def _joined(items: Iterator[str | None]) -> str | None:
-    return " | ".join(dict.fromkeys(item.replace("|", "/") for item in items if item)) or None
+def _first(texts: Mapping[str, list[str]], name: str) -> str:
+    return next(iter(texts.get(name, ())), "")
 
 
 def _partners(member: Component, options: IcalendarOptions) -> str | None:
     if not options.partner_patterns or member.first("DESCRIPTION") is None:
         return None
     try:
-        told = ical_expand.texts(member.texts(frozenset({"DESCRIPTION"})))
+        texts = ical_expand.texts(member.texts(frozenset({"DESCRIPTION"})))
     except ValueError:
         return None
-    return partners_in(_first(told, "DESCRIPTION"), options.partner_patterns, options.partner_separators)
-
-
-def partners_in(description: str, patterns: tuple[str, ...], separators_told: tuple[str, ...]) -> str | None:
-    """What the patterns find in a description, plain or HTML, joined by ` | `; nothing else of it passes on."""
-    text = _TAG.sub("\n", html.unescape(description[:MAX_DESCRIPTION]))
-    separators = "|".join(re.escape(separator) for separator in separators_told)
-    found: list[str | None] = []
-    for line in text.splitlines():
-        for pattern in patterns:
-            for match in re.finditer(pattern, line):
-                claim = match[1] or ""
-                for name in re.split(separators, claim) if separators else [claim]:
-                    clean = _clean(name)
-                    for contact in (_LINK, _PHONE):
-                        clean = contact.sub(" ", clean)
-                    clean = " ".join(clean.split()).strip(" .,;:!-–")
-                    # Long ones are sentences, ones with digits or @ are contacts: neither names an organisation.
-                    if 2 <= len(clean) <= 120 and "@" not in clean and not re.search(r"\d{5}|\d[ .]\d\d[ .]\d", clean):
-                        found.append(clean)
-    return _joined(iter(found))
-
-
-def _public_page(text: str) -> str | None:
-    try:
-        parts = urlsplit(_clean(text))
-        is_page = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
-        if _MEETING_HOST.fullmatch(parts.hostname or ""):
-            return None  # no page about the event, but the door into it
-        return redacted(parts.geturl())[:MAX_TEXT] if is_page else None
-    except ValueError:
-        return None
+    return joined(partners_in(_first(texts, "DESCRIPTION"), options.partner_patterns, options.partner_separators))
 
 
 def _moment(text: str) -> datetime | None:

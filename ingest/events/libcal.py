@@ -1,7 +1,7 @@
 """Springshare LibCal: events of one or several calendars, and how many came to them.
 
-What belongs here: this vendor's token, questions, fields and limits. What does not: landing (`_web`), identity, time
-and words (`_claims`).
+What belongs here: this vendor's token, questions, fields and limits. What does not: landing (`_listing`), identity
+and words (`_records`), times (`_record_times`).
 
 The answer has no total and no next page that could be relied on; it is cut at 500 events. So the window is asked in
 slices of 30 days, and a slice that brings 500 is halved until it does not. Deleted events just vanish. Of
@@ -21,33 +21,14 @@ from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    count_of,
-    dict_of,
-    names_of,
-    pages_in,
-    read_end,
-    read_when,
-    whole_days,
-    wrong_shape,
-)
-from ingest.events._web import (
-    MOST_IN_A_ROW,
-    STOPS,
-    Client,
-    Listing,
-    Spec,
-    Window,
-    WindowOptions,
-    both_or_none,
-    deliver,
-    pick,
-    slices_of,
-    tell,
-    window_of,
-)
+from ingest.events._asking import failed
+from ingest.events._documents import count_of, dict_of, names_of
+from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, both_or_none, deliver, tell
+from ingest.events._minimising import Spec, pick
+from ingest.events._options import WindowOptions
+from ingest.events._record_times import read_end, read_when, whole_days
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import Window, slices_of, window_of
 
 EVENTS = "/1.1/events"
 TOKEN = "/1.1/oauth/token"  # noqa: S105 - an address
@@ -153,24 +134,20 @@ class LibCal(Adapter):
         """
         claims = Claims(source, receipt, options)
         reports: dict[str, dict[str, Any]] = {}
-        for where, page in pages_in(body)[0]:
-            events = page.get("events") if isinstance(page, dict) else None
-            if not isinstance(events, list):
-                raise wrong_shape(page, "list `events`")
-            for pointer, event in claims.each(events, f"{where}.events"):
-                row = claims.add(pointer, lambda event=event: _claim(event, options))  # type: ignore[misc]
-                if row is not None and row["pointer"] == pointer and row["end_at"] <= claims.received_at:
-                    told = _attendance(event, options)
-                    if told is not None:
-                        reports[row["series_id"]] = {
-                            "series_id": row["series_id"],
-                            "slot": row["slot"],
-                            "reported_at": claims.received_at,
-                            "on_site_count": told[0],
-                            "online_count": told[1],
-                            "method": None,
-                            "pointer": f"{pointer}.attendance",
-                        }
+        for pointer, event in claims.records(body, "events"):
+            row = claims.add(pointer, _claim, event, options)
+            if row is not None and row["pointer"] == pointer and row["end_at"] <= claims.received_at:
+                told = _attendance(event, options)
+                if told is not None:
+                    reports[row["series_id"]] = {
+                        "series_id": row["series_id"],
+                        "slot": row["slot"],
+                        "reported_at": claims.received_at,
+                        "on_site_count": told[0],
+                        "online_count": told[1],
+                        "method": None,
+                        "pointer": f"{pointer}.attendance",
+                    }
         return claims.parsed(attendance=[reports[key] for key in sorted(reports)])
 
 
@@ -237,17 +214,13 @@ def _slice(client: Client, listing: Listing, calendar: int, first: date, after: 
 
 def _missed(client: Client, window: Window, failure: IngestError, options: LibCalOptions) -> Arrival:
     """The receipt that tells which days are owed."""
-    return Arrival(
-        client.context.source.source_id,
-        "poll",
-        client.context.now,
-        status="failed",
-        origin=client.origin,
+    return failed(
+        client.context,
+        client.origin,
+        failure,
         ask={"calendars": list(options.calendars)},
         window_start_at=window.start_at,
         window_end_at=window.end_at,
-        is_complete=False,
-        error=f"{failure.reason}: {failure}",
     )
 
 

@@ -1,7 +1,7 @@
 """Helsinki LinkedEvents, as several Finnish cities run it.
 
-What belongs here: this system's question and fields. What does not: paging and landing (`_web`), identity, time and
-words (`_claims`).
+What belongs here: this system's question and fields. What does not: paging and landing (`_listing`), identity
+and words (`_records`), times (`_record_times`).
 
 Courses and volunteering are told only to those who name them, and deleted events only with `show_deleted`: both are
 always asked for. A recurring super event is the series of its dates and no occurrence; an umbrella (a festival) is an
@@ -17,27 +17,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    Faulty,
-    When,
-    count_of,
-    date_only,
-    dict_of,
-    dicts_of,
-    pages_in,
-    read_change,
-    read_end,
-    read_when,
-    text_of,
-    whole_days,
-    wrong_shape,
-)
-from ingest.events._web import Client, Page, Spec, WindowOptions, deliver, pick, read_pages, texts, window_of
+from ingest.events._documents import count_of, dict_of, dicts_of, text_of
+from ingest.events._listing import Client, Page, deliver, read_pages
+from ingest.events._minimising import Spec, pick, texts
+from ingest.events._options import WindowOptions
+from ingest.events._record_times import When, date_only, read_change, read_end, read_when, whole_days
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import window_of
 
 EVENTS = "/v1/event/"
 PAGE_SIZE = 100
@@ -142,12 +131,8 @@ class LinkedEvents(Adapter):
             UnreadableBody: not JSON, or no list `data`.
         """
         claims = Claims(source, receipt, options)
-        for where, page in pages_in(body)[0]:
-            events = page.get("data") if isinstance(page, dict) else None
-            if not isinstance(events, list):
-                raise wrong_shape(page, "list `data`")
-            for pointer, event in claims.each(events, f"{where}.data"):
-                claims.add(pointer, lambda event=event: _claim(event, options))  # type: ignore[misc]
+        for pointer, event in claims.records(body, "data"):
+            claims.add(pointer, _claim, event, options)
         return claims.parsed()
 
 

@@ -21,13 +21,14 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from pydantic import Field
 
-from ingest.access import secret
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.access import Variable, secret
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand
 from ingest.errors import PermanentFailure, UnreadableBody
-from ingest.events import _feeds
-from ingest.events._feeds import Claim, Faulty, FeedOptions, Variable
+from ingest.events import _asking, _documents, _feeds, _minimising, _spans, _windows
+from ingest.events._feeds import Claim
+from ingest.events._options import FeedOptions
 from ingest.events.schema_org import first_text, organisations_of, place_of, status_of
 from ingest.home import naive_utc
 
@@ -92,21 +93,21 @@ class OpenActive(Adapter):
         if options.url is None:
             return
         first = expand(options.url)
-        origin = _feeds.shown(options.url)
+        origin = _asking.origin_with_path(options.url)
         headers = {name: secret(variable) for name, variable in options.headers_env.items()}
         known = context.latest(origin)
         url, is_whole = _start(context, known, first)
         asked: set[str] = set()
         for _ in range(options.max_pages):
             asked.add(url)
-            answer = _feeds.ask(context, url, origin, headers=headers)
+            answer = _asking.ask(context, url, origin, headers=headers)
             if answer.status != 200:
-                raise _feeds.refusal(origin, answer.status)
+                raise _asking.refusal(origin, answer.status)
             document = _page(answer.body, options.max_bytes, origin)
             following = _next(document, url, first, origin)
             is_last = not document["items"] and _is_same(following, url)
             # A whole reading tells of all that is to come; what is over the publisher may have taken out.
-            window = _feeds.yet_to_come(context) if is_last and is_whole else (None, None)
+            window = _windows.yet_to_come(context) if is_last and is_whole else (None, None)
             yield Arrival(
                 context.source.source_id,
                 "poll",
@@ -141,7 +142,7 @@ class OpenActive(Adapter):
         Raises:
             UnreadableBody: not JSON, or no page of a feed.
         """
-        document = _feeds.read_json(body, options.max_bytes)
+        document = _documents.read_json(body, options.max_bytes)
         items = document.get("items") if isinstance(document, dict) else None
         if not isinstance(items, list):
             raise _feeds.wrong_shape("list `items`")
@@ -190,7 +191,7 @@ def _start(context: FetchContext, known: Receipt | None, first: str) -> tuple[st
 
 def _page(body: bytes, max_bytes: int, origin: str) -> dict[str, Any]:
     try:
-        document = _feeds.read_json(body, max_bytes)
+        document = _documents.read_json(body, max_bytes)
     except UnreadableBody as failure:
         raise PermanentFailure(
             f"{origin} answered with something that is not JSON.",
@@ -248,9 +249,10 @@ def _hidden(url: str, configured: str) -> str:
 def _minimised(document: dict[str, Any], options: OpenActiveOptions) -> bytes:
     """A page without people. Its address of the next page is left out: it may repeat a key, and the receipt knows."""
     items = [
-        _feeds.impersonal(_feeds.only(item, ("state", "kind", "id", "modified", "data"))) for item in document["items"]
+        _minimising.impersonal(_minimising.only(item, ("state", "kind", "id", "modified", "data")))
+        for item in document["items"]
     ]
-    return _feeds.as_bytes({"items": items})
+    return _documents.as_bytes({"items": items})
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
@@ -333,13 +335,13 @@ def _claim(item: _Item, options: OpenActiveOptions) -> Claim | None:
     if kinds & PARENTS:
         return None
     start, end = first_text(item.data.get("startDate")), first_text(item.data.get("endDate"))
-    dates = _feeds.read_span(start, end, options.zone)
-    length = _feeds.read_duration(next((d for t in told if (d := first_text(t.get("duration")))), None))
+    dates = _spans.read_span(start, end, options.zone)
+    length = _spans.read_duration(next((d for t in told if (d := first_text(t.get("duration")))), None))
     if end is None and length is not None and dates.has_time:
         flags = tuple(flag for flag in dates.flags if flag != "no_end")
-        dates = _feeds.span(
-            _feeds.Moment(dates.start_at, dates.start_on, True, dates.zone, flags),
-            _feeds.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
+        dates = _spans.span(
+            _spans.Moment(dates.start_at, dates.start_on, True, dates.zone, flags),
+            _spans.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
         )
     claim = Claim(item.pointer, item.series_id, dates)
     claim.title = next((text for t in told if (text := claim.say(first_text(t.get("name"))))), None)
@@ -358,7 +360,7 @@ def _claim(item: _Item, options: OpenActiveOptions) -> Claim | None:
     ]
     found = [name for t in told for name in _feeds.partners_in(first_text(t.get("description")), options)]
     claim.partner_claims = claim.say_partners([*names, *found])
-    claim.url = next((page for t in told if (page := _feeds.public_page(first_text(t.get("url"))))), None)
+    claim.url = next((page for t in told if (page := _feeds.page_of(first_text(t.get("url"))))), None)
     status = next((t["eventStatus"] for t in told if t.get("eventStatus") is not None), None)
     claim.status = status_of(status, claim)
     claim.is_recurring = item.data.get("superEvent") is not None

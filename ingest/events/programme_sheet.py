@@ -20,13 +20,16 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from ingest import wording
-from ingest.adapters import Adapter, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.errors import UnreadableBody
-from ingest.events import _feeds
-from ingest.events._feeds import Claim, ClaimOptions, Faulty, Moment, Span
+from ingest.events import _feeds, _rows, _spans, _words
+from ingest.events._feeds import Claim
+from ingest.events._options import ClaimOptions
+from ingest.events._rows import Span
 from ingest.events._sheet_headers import HEADERS, IGNORED, METHODS, MONTHS, PERSONAL, STATUSES, TOTALS, UNKNOWN
+from ingest.events._spans import Moment
 from ingest.events._workbook import Grid, Unknown, letters, read_grids
 from ingest.home import naive_utc
 from ingest.wording import name_key
@@ -352,7 +355,7 @@ def _tell_columns(grid: Grid, table: _Table, options: ProgrammeSheetOptions, res
         if header in PERSONAL or (header not in ignored and any(word in PERSONAL for word in words)):
             is_personal = True
         else:
-            is_personal = any(_feeds.looks_personal(cell) for cell in cells if isinstance(cell, str))
+            is_personal = any(_words.looks_personal(cell) for cell in cells if isinstance(cell, str))
         if is_personal:
             result.rejects.append(
                 Reject(
@@ -496,20 +499,20 @@ class _Reader:
         closes = until or closes
         last = _day_of(self._at(number, "end_date"), self._column("end_date"))
         zone = self.options.zone
-        start = _feeds.wall(on, opens, zone)
+        start = _spans.wall(on, opens, zone)
         if last is not None:
             last_on, last_clock = last
             ends = closes or last_clock
             if last_on == on and opens is not None and ends is None:
                 return start, None
-            return start, _feeds.wall(last_on, ends, zone)
+            return start, _spans.wall(last_on, ends, zone)
         if closes is None or opens is None:
             return start, None
         if closes > opens:
-            return start, _feeds.wall(on, closes, zone)
+            return start, _spans.wall(on, closes, zone)
         if closes == opens:
             return start, None
-        return start, _feeds.wall(on + timedelta(days=1), closes, zone)._replace(flags=("ends_after_midnight",))
+        return start, _spans.wall(on + timedelta(days=1), closes, zone)._replace(flags=("ends_after_midnight",))
 
     def _series(self, number: int, start: Moment | None, title: str | None) -> str:
         """The event's id. Short numbers begin again each year, so they are told apart by the year of the date."""
@@ -523,7 +526,7 @@ class _Reader:
         if "title" not in self.table.at:
             raise _CellFault("missing_id", self._column("event_id"))
         told = [str(start.at) if start else "", name_key(title or ""), name_key(self._branch(number) or "")]
-        return f"no-id-{_feeds.sha(chr(31).join(told))[:20]}"
+        return f"no-id-{_rows.sha(chr(31).join(told))[:20]}"
 
     def _branch(self, number: int) -> str | None:
         branch = self._text(number, "branch")
@@ -623,13 +626,13 @@ class _Reader:
             "start_on": start.on if start is not None else None,
             "start_at": start.at if start is not None and start.has_time else None,
             "title": None,
-            "location": _feeds.without_contacts(place) or None if place is not None else None,
+            "location": _words.without_contacts(place) or None if place is not None else None,
             "pointer": self.grid.pointer(number),
         }
 
 
 def _dates_of(start: Moment, end: Moment | None, column: int | None) -> Span:
-    dates = _feeds.span(start, end)
+    dates = _spans.span(start, end)
     if "end_before_start" in dates.flags:
         raise _CellFault("end_before_start", column)
     return dates

@@ -21,19 +21,19 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from pydantic import Field, field_validator, model_validator
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source, expand
 from ingest.errors import IngestError, PermanentFailure, TransientFailure, UnreadableBody
-from ingest.events import _feeds, _pages
-from ingest.events._feeds import Claim, ClaimOptions, Faulty
+from ingest.events import _asking, _documents, _feeds, _minimising, _pages, _rows, _spans, _windows, _words
+from ingest.events._feeds import Claim
+from ingest.events._listing import foremost
+from ingest.events._options import ClaimOptions
 from ingest.http import Answer, redacted
 
 MAX_SCRIPTS = 100
 MAX_NODES = 20_000
 FAILURES_IN_A_ROW = 5
-# What one page can't cause: the others would be refused as well.
-_STOPS = frozenset({"http_401", "http_403", "http_429", "address_refused"})
 
 # Keys through which a document leads to its events. `superEvent` is not one: it names the series from within.
 _PATHS = (
@@ -205,9 +205,9 @@ class _Poll:
             try:
                 arrival = self._page(page, origin)
             except IngestError as failure:
-                if failure.reason in _STOPS:
+                if failure.reason in _asking.REFUSED_AS_A_WHOLE:
                     raise
-                yield _feeds.failed(self.context, origin, failure)
+                yield _asking.failed(self.context, origin, failure)
                 self.failures.append(failure)
                 in_a_row += 1
                 if in_a_row == FAILURES_IN_A_ROW:
@@ -228,7 +228,7 @@ class _Poll:
             self._tell()
 
     def _tell(self) -> None:
-        first = next((f for f in self.failures if not isinstance(f, TransientFailure)), self.failures[0])
+        first = foremost(self.failures)
         kind = TransientFailure if isinstance(first, TransientFailure) else PermanentFailure
         words = str(first.args[0]).removesuffix(first.next_action).strip()
         raise kind(
@@ -241,7 +241,7 @@ class _Poll:
         if self.asked and self.options.pause_seconds:
             time.sleep(self.options.pause_seconds)
         self.asked += 1
-        return _feeds.ask(self.context, url, origin, headers=headers)
+        return _asking.ask(self.context, url, origin, headers=headers)
 
     def _page(self, page: str, origin: str) -> Arrival:
         known = self.context.latest(origin)
@@ -251,7 +251,7 @@ class _Poll:
         if answer.status == 304 and known is not None:
             return Arrival(self.context.source.source_id, "poll", self.context.now, status="not_modified", **common)
         if answer.status != 200:
-            raise _feeds.refusal(origin, answer.status, "See whether the page was removed, or where it moved.")
+            raise _asking.refusal(origin, answer.status, "See whether the page was removed, or where it moved.")
         return Arrival(
             self.context.source.source_id,
             "poll",
@@ -264,12 +264,12 @@ class _Poll:
 
     def _list(self, pages: Sequence[str], *, is_complete: bool) -> Arrival:
         """The pages that were there: what is missing from it next time was taken down."""
-        window = _feeds.yet_to_come(self.context) if is_complete and self.options.is_full else (None, None)
+        window = _windows.yet_to_come(self.context) if is_complete and self.options.is_full else (None, None)
         return Arrival(
             self.context.source.source_id,
             "poll",
             self.context.now,
-            _feeds.as_bytes({"pages": [redacted(page) for page in pages]}),
+            _documents.as_bytes({"pages": [redacted(page) for page in pages]}),
             origin=f"{self.context.source.source_id} pages",
             window_start_at=window[0],
             window_end_at=window[1],
@@ -334,7 +334,7 @@ class _Poll:
         origin = redacted(url)
         answer = self._ask(url, origin)
         if answer.status != 200:
-            raise _feeds.refusal(origin, answer.status)
+            raise _asking.refusal(origin, answer.status)
         return answer
 
 
@@ -358,10 +358,10 @@ def page_bytes(page: str, body: bytes) -> bytes:
     scripts: list[Any] = []
     for text in _pages.json_ld(body):
         try:
-            scripts.append(_feeds.impersonal(read_script(text)))
+            scripts.append(_minimising.impersonal(read_script(text)))
         except ValueError:
-            scripts.append(_feeds.without_contacts(text))
-    return _feeds.as_bytes({"page": page, "scripts": scripts})
+            scripts.append(_words.without_contacts(text))
+    return _documents.as_bytes({"page": page, "scripts": scripts})
 
 
 def read_script(text: str) -> Any:
@@ -371,10 +371,10 @@ def read_script(text: str) -> Any:
         ValueError: it is none either way.
     """
     try:
-        return _feeds.loads(text, strict=False)
+        return _documents.loads(text, strict=False)
     except ValueError:
         bare = _TRAILING.sub(r"\1", _LINE_COMMENT.sub("", _WRAPPING.sub("", _without_comments(text))))
-        return _feeds.loads(bare.strip().rstrip(";"), strict=False)
+        return _documents.loads(bare.strip().rstrip(";"), strict=False)
 
 
 def _without_comments(text: str) -> str:
@@ -391,9 +391,9 @@ def _scripts_of(body: bytes, max_bytes: int) -> tuple[str, list[Any] | None]:
     """The page's address and its scripts; None instead of scripts for a landed list of pages."""
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         if len(body) > max_bytes:
-            _feeds.read_json(body, max_bytes)  # tells the size
+            _documents.read_json(body, max_bytes)  # tells the size
         return "", list[Any](_pages.json_ld(body))
-    document = _feeds.read_json(body, max_bytes)
+    document = _documents.read_json(body, max_bytes)
     if isinstance(document, dict) and set(document) == {"pages"} and isinstance(document["pages"], list):
         return "", None
     if isinstance(document, dict) and set(document) == {"page", "scripts"} and isinstance(document["scripts"], list):
@@ -464,12 +464,12 @@ def _claims(
 
 def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOptions) -> Claim:
     start, end = first_text(node.get("startDate")), first_text(node.get("endDate"))
-    dates = _feeds.read_span(start, end, options.zone)
-    length = _feeds.read_duration(first_text(node.get("duration")))
+    dates = _spans.read_span(start, end, options.zone)
+    length = _spans.read_duration(first_text(node.get("duration")))
     if end is None and length is not None and dates.has_time:
-        dates = _feeds.span(
-            _feeds.Moment(dates.start_at, dates.start_on, True, dates.zone, _without_end(dates.flags)),
-            _feeds.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
+        dates = _spans.span(
+            _spans.Moment(dates.start_at, dates.start_on, True, dates.zone, _without_end(dates.flags)),
+            _spans.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
         )
     page_of_event = first_text(node.get("url"))
     own = first_text(node.get("@id")) or page_of_event or first_text(node.get("identifier"))
@@ -477,7 +477,7 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     series_id = _feeds.short_id(urljoin(page, own) if own and _is_relative(own, page) else own)
     if series_id is None:
         words = (page, start or "", str(first_text(node.get("name"))))
-        series_id = f"no-id-{_feeds.sha(chr(31).join(words))[:20]}"
+        series_id = f"no-id-{_rows.sha(chr(31).join(words))[:20]}"
         claim.flags.append("no_id")
     claim.series_id = series_id
     claim.title = claim.say(first_text(node.get("name")))
@@ -486,14 +486,14 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     claim.partner_claims = claim.say_partners(
         [*_organisations(node, options), *_feeds.partners_in(_unescaped(node.get("description")), options)]
     )
-    claim.url = _feeds.public_page(page_of_event) or _feeds.public_page(page)
+    claim.url = _feeds.page_of(page_of_event) or _feeds.page_of(page)
     claim.status = status_of(node.get("eventStatus"), claim)
     if node.get("previousStartDate") is not None and "rescheduled" not in claim.flags:
         claim.flags.append("rescheduled")
     if node.get("eventSchedule") is not None:
         claim.flags.append("schedule_not_expanded")
     claim.is_recurring = isinstance(node.get("superEvent"), (dict, str))
-    changed = _feeds.read_moment(first_text(node.get("dateModified")), "UTC")
+    changed = _spans.read_moment(first_text(node.get("dateModified")), "UTC")
     claim.modified_at = changed.at if changed is not None and changed.has_time else None
     return claim
 

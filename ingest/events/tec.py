@@ -1,7 +1,7 @@
 """The Events Calendar (WordPress): its two REST interfaces, `tribe/events/v1` and `tec/v1`.
 
 What belongs here: this plugin's questions, its fields, and where it hides that an event is cancelled. What does not:
-paging and landing (`_web`), identity, time and words (`_claims`).
+paging and landing (`_listing`), identity and words (`_records`), times (`_record_times`).
 
 Asked without dates, the older interface leaves out the past: both dates are always sent. A list tells the status of
 the *post* only. That an event is cancelled or postponed stands in the `json_ld` of the single event, in the older
@@ -18,42 +18,17 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ingest.access import read_json
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure, UnreadableBody
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    Faulty,
-    When,
-    count_of,
-    dict_of,
-    dicts_of,
-    names_of,
-    pages_in,
-    read_change,
-    read_end,
-    read_when,
-    text_of,
-    whole_days,
-    with_flags,
-    wrong_shape,
-    zone_named,
-)
-from ingest.events._web import (
-    MOST_IN_A_ROW,
-    STOPS,
-    Client,
-    Listing,
-    Page,
-    Spec,
-    WindowOptions,
-    deliver,
-    pick,
-    read_pages,
-    window_of,
-)
+from ingest.events._documents import count_of, dict_of, dicts_of, names_of, text_of, wrong_shape
+from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, Page, deliver, pages_in, read_pages
+from ingest.events._minimising import Spec, pick
+from ingest.events._options import WindowOptions
+from ingest.events._record_times import When, read_change, read_end, read_when, whole_days, with_flags, zone_named
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import window_of
 from ingest.http import Answer
 
 TRIBE = "/wp-json/tribe/events/v1/events"
@@ -205,7 +180,7 @@ class _Tec(Adapter):
             if found is None:
                 raise wrong_shape(page, "list of events")
             for pointer, event in claims.each(found[1], where + found[0]):
-                claims.add(pointer, lambda event=event: self._told(event, statuses, options))  # type: ignore[misc]
+                claims.add(pointer, self._told, event, statuses, options)
         return claims.parsed()
 
     def _told(self, event: Mapping[str, Any], statuses: Mapping[str, str] | None, options: TecOptions) -> Claim | None:

@@ -1,7 +1,7 @@
 """Trumba: a published calendar as JSON.
 
-What belongs here: this vendor's question and fields. What does not: landing (`_web`), identity, time and words
-(`_claims`).
+What belongs here: this vendor's question and fields. What does not: landing (`_listing`), identity and words
+(`_records`), times (`_record_times`).
 
 Without both dates Trumba answers with a window of its own: both are always sent, and an answer that holds an event
 outside them shows that they were not heeded. Every date of a series has an id of its own, which is the slot here: it
@@ -13,23 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure
-from ingest.events._claims import (
-    Claim,
-    Claims,
-    Faulty,
-    dicts_of,
-    pages_in,
-    read_end,
-    read_when,
-    text_of,
-    whole_days,
-    wrong_shape,
-)
-from ingest.events._web import SHAPE_ACTION, Client, Listing, Spec, Window, WindowOptions, deliver, pick, window_of
+from ingest.events._documents import SHAPE_ACTION, dicts_of, text_of, wrong_shape
+from ingest.events._listing import Client, Listing, deliver, pages_in
+from ingest.events._minimising import Spec, pick
+from ingest.events._options import WindowOptions
+from ingest.events._record_times import read_end, read_when, whole_days
+from ingest.events._records import Claim, Claims
+from ingest.events._windows import Window, window_of
 
 _FIELDS: Spec = {
     "eventID": True,
@@ -117,7 +111,7 @@ class Trumba(Adapter):
             if not isinstance(page, list):
                 raise wrong_shape(page, "list of events")
             for pointer, event in claims.each(page, where):
-                claims.add(pointer, lambda event=event: _claim(event, options))  # type: ignore[misc]
+                claims.add(pointer, _claim, event, options)
         return claims.parsed()
 
 

@@ -17,7 +17,7 @@ from ingest import config
 from ingest.adapters import adapter_for
 from ingest.catalogue import Receipt
 from ingest.errors import ConfigurationError
-from ingest.events import _web, tec, trumba
+from ingest.events import _minimising, _windows, tec, trumba
 from ingest.home import Home
 from sandbox.event_habits import (
     DAYS_AHEAD,
@@ -172,15 +172,15 @@ def test_lists_are_landed_as_their_adapters_land_them(trial: EventTrial, receipt
     for source_id, spec in ((MUNICIPAL, tec._TRIBE_FIELDS), (PARTNER, trumba._FIELDS)):
         receipt = next(r for r in receipts[source_id] if r.blob_sha256 is not None and r.is_complete)
         options = adapter_for(trial.configuration.source(source_id))[1]
-        asked = _web.window_of(receipt.received_at, options)
+        asked = _windows.window_of(receipt.received_at, options)
         assert window_of(receipt.received_at, trial.configuration.zone) == (asked.first, asked.after)
         assert (receipt.window_start_at, receipt.window_end_at) == (asked.start_at, asked.end_at)
         assert (options.days_back, options.days_ahead) == (DAYS_BACK, DAYS_AHEAD)
         document = json.loads(home.body(receipt))
         events = document["pages"][0]["events"] if source_id == MUNICIPAL else document["pages"][0]
-        assert _web.pick(events, spec) == events
+        assert _minimising.pick(events, spec) == events
         if source_id == MUNICIPAL:
-            assert _web.pick(document["singles"], tec._SINGLE) == document["singles"]
+            assert _minimising.pick(document["singles"], tec._SINGLE) == document["singles"]
             assert document["pages"][0]["total"] == sum(len(page["events"]) for page in document["pages"])
 
 
