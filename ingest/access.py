@@ -11,13 +11,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from ingest.config import expand
 from ingest.errors import ConfigurationError, PermanentFailure, UnreadableBody
 from ingest.http import Session
+from ingest.json_values import no_constant
 
 # The name of an environment variable: whoever writes the secret itself here is told so before it reaches a table.
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -51,6 +52,16 @@ def secret(variable: str) -> str:
             next_action=f"Copy the value into {variable} again, on one line.",
         )
     return value
+
+
+def both_or_none(first: str | None, second: str | None, names: str) -> None:
+    """Check that two options are named together.
+
+    Raises:
+        ConfigurationError: only one of them is.
+    """
+    if (first is None) != (second is None):
+        raise ConfigurationError(f"only one of {names} is named.", next_action="Name both in the source's options.")
 
 
 def address(text: str) -> str:
@@ -106,13 +117,10 @@ def read_json(body: bytes) -> Any:
         UnreadableBody: it is none, or holds what can't be stored as text.
     """
 
-    def refuse(_: str) -> NoReturn:
-        raise ValueError("not a number")
-
     if not body.strip():
         raise UnreadableBody("the answer is empty.", reason="empty", next_action="The next poll asks again.")
     try:
-        document = json.loads(body.decode("utf-8-sig"), parse_constant=refuse)
+        document = json.loads(body.decode("utf-8-sig"), parse_constant=no_constant)
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is JSON, and no text
     except (ValueError, RecursionError):
         raise UnreadableBody(

@@ -12,7 +12,10 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as Guarded
+
+from ingest.errors import UnreadableBody
 
 # What an admitted document may begin with. Only encodings in which `<!` is these two bytes and no others: UTF-16 and
 # EBCDIC could hide it.
@@ -38,3 +41,23 @@ def fromstring(body: bytes) -> ElementTree.Element:
         return ElementTree.fromstring(body)  # noqa: S314 - no declaration can stand in these bytes
     root: ElementTree.Element = Guarded.fromstring(body, forbid_dtd=True)
     return root
+
+
+def answer(body: bytes, *, empty: str, forbidden: tuple[str, str], broken: str) -> ElementTree.Element:
+    """The root of an answer that should be XML.
+
+    Args:
+        empty, broken: what to do about an answer that is empty, or no XML.
+        forbidden: what is wrong with one that declares a document type or entities, and what to do about it.
+
+    Raises:
+        UnreadableBody: it is none of it, in these words.
+    """
+    if not body.strip():
+        raise UnreadableBody("the answer is empty.", reason="empty", next_action=empty)
+    try:
+        return fromstring(body)
+    except DefusedXmlException:
+        raise UnreadableBody(forbidden[0], reason="forbidden_xml", next_action=forbidden[1]) from None
+    except (ElementTree.ParseError, ValueError, LookupError):
+        raise UnreadableBody("the answer is not whole XML.", reason="not_xml", next_action=broken) from None

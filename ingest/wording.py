@@ -10,7 +10,7 @@ import codecs
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from ingest.adapters import Reject
@@ -192,6 +192,13 @@ def count_reject(pointer: str, fault: str) -> Reject:
     """The reject for a cell that `read_count` calls faulty."""
     message, next_action = COUNT_FAULTS[fault]
     return Reject(pointer, fault, f"{message}.", next_action)
+
+
+def record_reject(pointer: str, reason: str, faults: Mapping[str, tuple[str, str]], *, scope: str = "record") -> Reject:
+    """The reject for a record: of one of its counts, or for a reason that `faults` explains."""
+    if reason in COUNT_FAULTS:
+        return count_reject(pointer, reason)
+    return Reject.of(pointer, reason, faults, scope=scope)
 
 
 def nothing_read() -> Reject:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from ingest.access import Variable, address, secret
+from ingest.access import Variable, address, bare_address, both_or_none, secret
 from ingest.adapters import FetchContext, Options
 from ingest.catalogue import Arrival
 from ingest.config import start_of
@@ -55,12 +55,7 @@ class AskOptions(Options):
     allow_loopback: bool = False
     max_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
 
-    @field_validator("url", "auth_url", check_fields=False)
-    @classmethod
-    def _bare(cls, value: str | None) -> str | None:
-        if value is not None and re.search(r"[@?#]", value):
-            raise ValueError("the address may hold no user, query or fragment; name secrets by their variables")
-        return value
+    _bare = field_validator("url", "auth_url", check_fields=False)(bare_address)
 
 
 class DeviceOptions(AskOptions):
@@ -82,12 +77,9 @@ def account(options: DeviceOptions) -> tuple[str, str] | None:
     Raises:
         ConfigurationError: only one of them is named, or a variable is not set.
     """
-    if options.user_env is None and options.password_env is None:
-        return None
+    both_or_none(options.user_env, options.password_env, "user_env and password_env")
     if options.user_env is None or options.password_env is None:
-        raise ConfigurationError(
-            "only one of user_env and password_env is named.", next_action="Name both in the source's options."
-        )
+        return None
     return secret(options.user_env), secret(options.password_env)
 
 

@@ -10,19 +10,20 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ingest import wording
-from ingest.adapters import Parsed, Reject
+from ingest.adapters import Faulty, Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors._keys import from_microseconds, microseconds, observation_id
 from ingest.doors._local_time import resolve_intervals
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.json_values import no_constant
 
 # A device whose clock runs ahead by more than this tells of hours that nobody has lived yet.
 AHEAD = timedelta(minutes=5)
@@ -72,19 +73,9 @@ FAULTS = {
 }
 
 
-class Faulty(Exception):
-    """One record can't be read; the reason is a key of `FAULTS` or of the count faults."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 def reject(pointer: str, reason: str, *, scope: str = "record") -> Reject:
     """The reject for a reason that is known here."""
-    if reason in wording.COUNT_FAULTS:
-        return wording.count_reject(pointer, reason)
-    return Reject(pointer, reason, *FAULTS[reason], scope=scope)
+    return wording.record_reject(pointer, reason, FAULTS, scope=scope)
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -104,7 +95,7 @@ def document(body: bytes, *, keep_pairs: bool = False) -> Any:
         raise UnreadableBody("the message is empty.", reason="empty", next_action="Check the device's settings.")
     try:
         return json.loads(
-            body.decode("utf-8-sig"), parse_constant=_no_number, object_pairs_hook=Pairs if keep_pairs else None
+            body.decode("utf-8-sig"), parse_constant=no_constant, object_pairs_hook=Pairs if keep_pairs else None
         )
     except (ValueError, RecursionError):  # ValueError: no UTF-8, broken JSON, numbers of thousands of digits
         raise UnreadableBody(
@@ -112,15 +103,6 @@ def document(body: bytes, *, keep_pairs: bool = False) -> Any:
             reason="not_json",
             next_action="Let the device send this period again; if it recurs, look for a proxy that cuts messages.",
         ) from None
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """The value where it is an object, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def items(value: Any) -> list[Any]:

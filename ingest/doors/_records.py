@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
-from xml.etree.ElementTree import Element, ParseError  # types only; parsing is guarded_xml's
+from xml.etree.ElementTree import Element  # a type only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from defusedxml import DefusedXmlException
 
 from ingest import guarded_xml, wording
 from ingest.adapters import Parsed, Reject
@@ -27,6 +26,7 @@ from ingest.doors._keys import from_microseconds, microseconds, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, Intervals, resolve_intervals
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
+from ingest.json_values import text_of
 from ingest.wording import name_key
 
 Stamp = Literal["start", "end"]
@@ -72,23 +72,15 @@ def read_xml(body: bytes) -> Element:
     Raises:
         UnreadableBody: it is none, or declares entities of its own.
     """
-    if not body.strip():
-        raise UnreadableBody("the answer is empty.", reason="empty", next_action="The next poll asks again.")
-    try:
-        root: Element = guarded_xml.fromstring(body)
-    except DefusedXmlException:
-        raise UnreadableBody(
+    return guarded_xml.answer(
+        body,
+        empty="The next poll asks again.",
+        forbidden=(
             "the answer declares a document type or entities: a web page, or an attack; it was not expanded.",
-            reason="forbidden_xml",
-            next_action="See what url in the source's options leads to.",
-        ) from None
-    except (ParseError, ValueError, LookupError):
-        raise UnreadableBody(
-            "the answer is not whole XML.",
-            reason="not_xml",
-            next_action="See whether a log-in page or a proxy answers in the vendor's place; the next poll asks again.",
-        ) from None
-    return root
+            "See what url in the source's options leads to.",
+        ),
+        broken="See whether a log-in page or a proxy answers in the vendor's place; the next poll asks again.",
+    )
 
 
 def vendor_code(document: Any) -> str | None:
@@ -339,9 +331,7 @@ def minutes_of(receipt: Receipt, default: int) -> int:
 
 def text_key(value: Any) -> str:
     """An id or name in JSON, written as text or number, as a key; empty where it is neither."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return name_key(str(value))
+    return name_key(text_of(value))
 
 
 def not_a_record(pointer: str) -> Reject:
@@ -355,7 +345,7 @@ def unknown_code(pointer: str) -> Reject:
 
 
 def _reject(pointer: str, reason: str) -> Reject:
-    return Reject(pointer, reason, *FAULTS[reason])
+    return Reject.of(pointer, reason, FAULTS)
 
 
 def _counts(record: Record) -> dict[str, Any] | str:

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import model_validator
 
 from ingest import wording
-from ingest.adapters import Reject
+from ingest.adapters import Faulty, Reject
 from ingest.doors._columns import DatedTableOptions, check_columns, days_of, layout, offset_minutes
 from ingest.doors._keys import ONLY_LINE
 from ingest.doors._local_time import DAY_US, MINUTE_US
@@ -49,12 +49,11 @@ FAULTS = {
 }
 
 
-class Faulty(Exception):
+class CellFaulty(Faulty):
     """One record can't be read: a reason, and the role of the column where it shows."""
 
     def __init__(self, reason: str, role: str | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
         self.role = role
 
 
@@ -123,23 +122,23 @@ class Sheet:
                 continue
             try:
                 if len(cells) < width or any(map(str.strip, cells[width:])):
-                    raise Faulty("ragged_row")
+                    raise CellFaulty("ragged_row")
                 if not name_key(device):
-                    raise Faulty("missing_device", "device")
+                    raise CellFaulty("missing_device", "device")
                 line_key = name_key(by_role["line"]) if "line" in by_role else ONLY_LINE
                 if not line_key:
-                    raise Faulty("missing_line", "line")
-            except Faulty as fault:
+                    raise CellFaulty("missing_line", "line")
+            except CellFaulty as fault:
                 self.reject(number, fault)
                 continue
             yield Record(number, name_key(device), line_key, by_role)
 
-    def reject(self, number: int, fault: Faulty) -> None:
+    def reject(self, number: int, fault: CellFaulty) -> None:
         """Keep a fault of a record as its reject."""
         column = f", column {self._headers[self._at[fault.role]].strip()}" if fault.role in self._at else ""
         pointer = f"line {number}{column}"
         if fault.reason in self._faults:
-            self.rejects.append(Reject(pointer, fault.reason, *self._faults[fault.reason]))
+            self.rejects.append(Reject.of(pointer, fault.reason, self._faults))
         else:
             self.rejects.append(wording.count_reject(pointer, fault.reason))
 
@@ -157,11 +156,11 @@ def read_day(text: str, options: SheetOptions, role: str) -> int:
     """A date as days since 1970-01-01; years outside 1990-2099 are typing errors.
 
     Raises:
-        Faulty: it fits no configured format, or two of them with two meanings.
+        CellFaulty: it fits no configured format, or two of them with two meanings.
     """
     days = {day for day in days_of(text, options.date_formats) if day is not None}
     if len(days) != 1:
-        raise Faulty("ambiguous_date" if days else "bad_date", role)
+        raise CellFaulty("ambiguous_date" if days else "bad_date", role)
     return days.pop()
 
 
@@ -169,19 +168,19 @@ def read_clock(text: str, role: str) -> int:
     """A time of day as microseconds after midnight, 24:00 included: `17:05`, `17.05`, `7:49:10`, `10:34:23 a.m.`.
 
     Raises:
-        Faulty: it is none.
+        CellFaulty: it is none.
     """
     found = _CLOCK.fullmatch(text.strip())
     if not found:
-        raise Faulty("bad_time", role)
+        raise CellFaulty("bad_time", role)
     hour, minute, second = (int(g or 0) for g in found.groups()[:3])
     if found[4]:
         if not 1 <= hour <= 12:
-            raise Faulty("bad_time", role)
+            raise CellFaulty("bad_time", role)
         hour = hour % 12 + (12 if found[4].lower() == "p" else 0)
     clock = (hour * 60 + minute) * MINUTE_US + second * SECOND_US
     if minute > 59 or second > 59 or clock > DAY_US:
-        raise Faulty("bad_time", role)
+        raise CellFaulty("bad_time", role)
     return clock
 
 
@@ -189,7 +188,7 @@ def read_stamp(text: str, options: SheetOptions, role: str) -> Stamp:
     """Date and time in one cell, or a date alone; an offset or `Z` behind the time is believed.
 
     Raises:
-        Faulty: date or time can't be read.
+        CellFaulty: date or time can't be read.
     """
     found = _STAMP.fullmatch(text.strip())
     if not found:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from ingest.adapters import Faulty
 from ingest.doors import _messages
-from ingest.doors._messages import Faulty
+from ingest.json_values import dict_of
 
 Direction = Literal["fw", "bw"]
 
@@ -39,7 +40,7 @@ def named(records: Any, label: str) -> dict[str, Any]:
         Faulty: `fw` or `bw` stands twice with different values.
     """
     told: dict[str, Any] = {}
-    for record in map(_messages.mapping, _messages.items(records)):
+    for record in map(dict_of, _messages.items(records)):
         name = record.get(label)
         if name in ("fw", "bw") and told.setdefault(name, record.get("value")) != record.get("value"):
             raise Faulty("duplicate_conflict")

@@ -19,14 +19,15 @@ from zoneinfo import ZoneInfo
 from pydantic import field_validator, model_validator
 from requests.auth import HTTPDigestAuth
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
 from ingest.doors._local_time import AMBIGUOUS, EXACT, NONEXISTENT, instants
-from ingest.doors._messages import Faulty, Telling
+from ingest.doors._messages import Telling
 from ingest.errors import UnreadableBody
+from ingest.json_values import dict_of
 from ingest.zones import known_zone
 
 EXPORT_PATH = "/a3dpc/api/export/json"
@@ -90,7 +91,7 @@ class Axis3d(Adapter):
         Raises:
             UnreadableBody: not JSON, another document, the camera's own error, or no device or zone to read it by.
         """
-        root = _messages.mapping(_messages.document(body))
+        root = dict_of(_messages.document(body))
         data = root.get("data")
         if isinstance(data, list):
             return _answer(data, receipt, source, options)
@@ -125,7 +126,7 @@ def _questions(now: datetime, zone: ZoneInfo, reread_days: int) -> Iterator[_ask
 
 
 def _post(root: Mapping[str, Any], receipt: Receipt, source: Source, options: Axis3dOptions) -> Parsed:
-    data, sensor = _messages.mapping(root.get("data")), _messages.mapping(root.get("sensor"))
+    data, sensor = dict_of(root.get("data")), dict_of(root.get("sensor"))
     device = serial_key(_messages.word(sensor.get("serial")) or options.device or "")
     told_zone = _messages.word(sensor.get("timeZone")) or _messages.word(sensor.get("timezone"))
     try:
@@ -139,7 +140,7 @@ def _post(root: Mapping[str, Any], receipt: Receipt, source: Source, options: Ax
         if options.url is not None and end - start != options.interval_minutes * _MINUTE:
             raise Faulty("interval_mismatch")
         told: dict[str, Any] = {}
-        for item in map(_messages.mapping, _messages.items(measurement.get("items"))):
+        for item in map(dict_of, _messages.items(measurement.get("items"))):
             direction = _messages.word(item.get("direction"))
             if told.setdefault(direction, item.get("count")) != item.get("count"):
                 raise Faulty("duplicate_conflict")

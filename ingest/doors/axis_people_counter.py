@@ -20,14 +20,15 @@ from zoneinfo import ZoneInfo
 from pydantic import field_validator, model_validator
 from requests.auth import HTTPDigestAuth
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
 from ingest.doors._local_time import NONEXISTENT, instants
-from ingest.doors._messages import Faulty, Pairs, Telling
+from ingest.doors._messages import Pairs, Telling
 from ingest.errors import IngestError, UnreadableBody
+from ingest.json_values import dict_of
 from ingest.zones import known_zone
 
 _STAMP = re.compile(r"(?:19|20)[0-9]{12}")
@@ -97,7 +98,7 @@ class AxisPeopleCounter(Adapter):
         except IngestError as failure:  # health only: it must not cost the counts
             asker.troubles.append(failure)
         try:
-            held = _listed(_messages.mapping(_messages.document(answer.body)).get("days"))
+            held = _listed(dict_of(_messages.document(answer.body)).get("days"))
         except UnreadableBody:
             held = []
         recent = _asking.recent_days(context.now, zone, options.reread_days + 1)

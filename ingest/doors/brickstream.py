@@ -22,7 +22,7 @@ from defusedxml import DefusedXmlException
 from pydantic import field_validator
 
 from ingest import guarded_xml, wording
-from ingest.adapters import Adapter, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors._keys import from_microseconds, observation_id, serial_key
@@ -80,14 +80,6 @@ FAULTS = {
 }
 
 
-class _Unreadable(Exception):
-    """One record can't be read; the reason is a key of `FAULTS`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True)
 class _Span:
     start_at: datetime
@@ -121,12 +113,8 @@ class Brickstream(Adapter):
         for pointer, interval, day, thing, count in _counts(root):
             try:
                 row = self._row(device, interval, day, thing, count)
-            except _Unreadable as fault:
-                reason = fault.reason
-                is_count = reason in wording.COUNT_FAULTS
-                rejects.append(
-                    wording.count_reject(pointer, reason) if is_count else Reject(pointer, reason, *FAULTS[reason])
-                )
+            except Faulty as fault:
+                rejects.append(wording.record_reject(pointer, fault.reason, FAULTS))
                 continue
             row["observation_id"] = key = observation_id(
                 source.source_id,
@@ -145,7 +133,7 @@ class Brickstream(Adapter):
                     "pointer": pointer,
                 }
             elif any(first[name] != row[name] for name in ("in_count", "out_count", "reason_code", "vendor_status")):
-                rejects.append(Reject(pointer, "duplicate_conflict", *FAULTS["duplicate_conflict"]))
+                rejects.append(Reject.of(pointer, "duplicate_conflict", FAULTS))
         rows = list(told.values())
         if not rows and not rejects:
             rejects.append(wording.nothing_read())
@@ -156,13 +144,13 @@ class Brickstream(Adapter):
     def _row(device: _Device, interval: str, day: str, thing: Element, count: Element) -> dict[str, Any]:
         line_key = name_key(thing.get("Id", ""))
         if not line_key:
-            raise _Unreadable("missing_object_id")
+            raise Faulty("missing_object_id")
         span = device.span(interval, day, count)
         read = [wording.read_count(count.get(name)) for name in ("Enters", "Exits")]
         states = [state for _, state in read]
         for state in states:
             if state in wording.COUNT_FAULTS:
-                raise _Unreadable(state)
+                raise Faulty(state)
         unix = count.get("UnixStartTime", "").strip()
         stamp = f"{day} {count.get('StartTime', '').strip()}-{count.get('EndTime', '').strip()}"
         return {
@@ -257,8 +245,8 @@ class _Device:
             return None
         try:
             return _unix(text)
-        except _Unreadable as fault:
-            rejects.append(Reject("/Metrics/Properties/TransmitTime", fault.reason, *FAULTS[fault.reason]))
+        except Faulty as fault:
+            rejects.append(Reject.of("/Metrics/Properties/TransmitTime", fault.reason, FAULTS))
             return None
 
     def span(self, interval: str, day: str, count: Element) -> _Span:
@@ -271,33 +259,33 @@ class _Device:
             # The clock changed inside the interval (02:59 to 02:00), or the end is not told.
             length = named
         if not length:
-            raise _Unreadable("bad_time" if length is None else "empty_interval")
+            raise Faulty("bad_time" if length is None else "empty_interval")
         unix = count.get("UnixStartTime", "").strip()
         if unix:
             start_at = _unix(unix)
             return _Span(start_at, start_at + length, "UTC", EXACT)
         date = _DATE.fullmatch(day)
         if date is None or start is None:
-            raise _Unreadable("bad_time")
+            raise Faulty("bad_time")
         try:
             local = datetime(int(date[1]), int(date[2]), int(date[3])) + start  # noqa: DTZ001 - local, zone below
         except ValueError:
-            raise _Unreadable("bad_time") from None
+            raise Faulty("bad_time") from None
         if not 1990 <= local.year <= 2099:
-            raise _Unreadable("impossible_time")
+            raise Faulty("impossible_time")
         return self._from_local(local, length)
 
     def _from_local(self, local: datetime, length: timedelta) -> _Span:
         offset = self._offset()
         if self._zone is None:
             if offset is None:
-                raise _Unreadable("no_offset")
+                raise Faulty("no_offset")
             sign, hours = ("-" if offset < timedelta() else "+"), abs(offset)
             text = f"{sign}{hours // _HOUR:02}:{hours % _HOUR // timedelta(minutes=1):02}"
             return _Span(local - offset, local - offset + length, text, EXACT)
         moments = instants(local, self._zone)
         if not moments:
-            raise _Unreadable("nonexistent_local_time")
+            raise Faulty("nonexistent_local_time")
         start_at, fold = moments[0], EXACT
         if len(moments) == 2:
             # The offset is that of the moment of sending: good evidence inside the doubled hour, no proof.
@@ -325,9 +313,9 @@ def _clock(text: str) -> timedelta | None:
 
 def _unix(text: str) -> datetime:
     if not _UNIX.fullmatch(text):
-        raise _Unreadable("bad_time")
+        raise Faulty("bad_time")
     if int(text) not in _PLAUSIBLE:
-        raise _Unreadable("impossible_time")
+        raise Faulty("impossible_time")
     return from_microseconds(int(text) * 1_000_000)
 
 

@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element, ParseError  # types only; parsing is guarded_xml's
+from xml.etree.ElementTree import Element  # a type only; parsing is guarded_xml's
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from defusedxml import DefusedXmlException
 from pydantic import Field, field_validator, model_validator
 
 from ingest import guarded_xml, wording
@@ -29,7 +28,7 @@ from ingest.config import Source, expand
 from ingest.doors._columns import zone_text
 from ingest.doors._keys import ONLY_LINE, from_microseconds, observation_id
 from ingest.doors._local_time import DAY_US, EXACT, MINUTE_US, NONEXISTENT, resolve_intervals
-from ingest.doors._sheet import Faulty, Record, Sheet, SheetOptions, Stamp, read_clock, read_day, read_stamp
+from ingest.doors._sheet import CellFaulty, Record, Sheet, SheetOptions, Stamp, read_clock, read_day, read_stamp
 from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.home import naive_utc
 from ingest.http import redacted
@@ -143,7 +142,7 @@ class GateReadings(Adapter):
         for record in sheet.records():
             try:
                 found.append((record, _stamp(record, options), _registers(record, options)))
-            except Faulty as fault:
+            except CellFaulty as fault:
                 sheet.reject(record.number, fault)
         latest = naive_utc(receipt.received_at) + AHEAD
         told: dict[str, dict[str, Any]] = {}
@@ -152,13 +151,13 @@ class GateReadings(Adapter):
             row = _row(source, record.device_key, record.line_key, read_at, registers, f"line {record.number}")
             try:
                 if fold == NONEXISTENT:
-                    raise Faulty("nonexistent_local_time")
+                    raise CellFaulty("nonexistent_local_time")
                 if read_at > latest:
-                    raise Faulty("future_reading")
+                    raise CellFaulty("future_reading")
                 first = told.setdefault(row["observation_id"], row)
                 if any(first[n] != row[n] for n in ("total_in_count", "total_out_count", "reason_code")):
-                    raise Faulty("duplicate_conflict")
-            except Faulty as fault:
+                    raise CellFaulty("duplicate_conflict")
+            except CellFaulty as fault:
                 sheet.reject(record.number, fault)
                 continue
             if first is row:
@@ -179,7 +178,7 @@ def _stamp(record: Record, options: GateReadingsOptions) -> Stamp:
     if "stamp" in cells:
         stamp = read_stamp(cells["stamp"], options, "stamp")
         if not stamp.has_time:
-            raise Faulty("bad_time", "stamp")
+            raise CellFaulty("bad_time", "stamp")
         return stamp
     local_us = read_day(cells["date"], options, "date") * DAY_US + read_clock(cells["time"], "time")
     return Stamp(f"{cells['date']} {cells['time']}", local_us, True)
@@ -192,7 +191,7 @@ def _registers(record: Record, options: GateReadingsOptions) -> _Registers:
         if role in record.cells:
             values[role], state = _register(record.cells[role])
             if state in wording.COUNT_FAULTS:
-                raise Faulty(state, role)
+                raise CellFaulty(state, role)
             states.add(state)
     reason = next((r for r in _REASONS if r in states), None)
     if wording.OBSERVED in states and name_key(record.cells.get("event", "")) in map(name_key, options.reset_words):
@@ -336,23 +335,15 @@ class GateXml(Adapter):
 
 
 def _document(body: bytes) -> Element:
-    if not body.strip():
-        raise UnreadableBody("the answer is empty.", reason="empty", next_action="Look at the gate's web page.")
-    try:
-        root: Element = guarded_xml.fromstring(body)
-    except DefusedXmlException:
-        raise UnreadableBody(
+    return guarded_xml.answer(
+        body,
+        empty="Look at the gate's web page.",
+        forbidden=(
             "the answer declares a document type or entities, which no gate does.",
-            reason="forbidden_xml",
-            next_action="Find out what answers at this address; the message was not expanded.",
-        ) from None
-    except (ParseError, ValueError, LookupError):
-        raise UnreadableBody(
-            "the answer is not whole XML.",
-            reason="not_xml",
-            next_action="Look at the gate's address in a browser; the next reading spans the gap.",
-        ) from None
-    return root
+            "Find out what answers at this address; the message was not expanded.",
+        ),
+        broken="Look at the gate's address in a browser; the next reading spans the gap.",
+    )
 
 
 def _only(root: Element, name: str) -> str:

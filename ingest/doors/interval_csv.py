@@ -395,10 +395,7 @@ class _Reader:
     def reject(self, number: int, fault: _Fault) -> None:
         """Keep a fault of a record as its reject."""
         pointer = f"line {number}" + (f", column {self._headers[self._at[fault.role]].strip()}" if fault.role else "")
-        if fault.reason in wording.COUNT_FAULTS:
-            self.rejects.append((number, wording.count_reject(pointer, fault.reason)))
-        else:
-            self.rejects.append((number, Reject(pointer, fault.reason, *FAULTS[fault.reason])))
+        self.rejects.append((number, wording.record_reject(pointer, fault.reason, FAULTS)))
 
     def _row(self, number: int, cells: list[str]) -> _Row | _Fault:
         at, width = self._at, len(self._headers)

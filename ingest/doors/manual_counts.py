@@ -22,7 +22,7 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors._keys import from_microseconds, observation_id
 from ingest.doors._local_time import AMBIGUOUS, DAY_US, EXACT, MINUTE_US, boundary, instants
-from ingest.doors._sheet import Faulty, Record, Sheet, SheetOptions, Stamp, read_day, read_stamp
+from ingest.doors._sheet import CellFaulty, Record, Sheet, SheetOptions, Stamp, read_day, read_stamp
 from ingest.home import naive_utc
 from ingest.wording import name_key
 
@@ -130,8 +130,8 @@ class ManualCounts(Adapter):
                 row = _row(record, source, options)
                 first = told.setdefault(row["observation_id"], row)
                 if first["in_count"] != row["in_count"]:
-                    raise Faulty("duplicate_conflict")
-            except Faulty as fault:
+                    raise CellFaulty("duplicate_conflict")
+            except CellFaulty as fault:
                 sheet.reject(record.number, fault)
                 continue
             if first is row:
@@ -140,7 +140,7 @@ class ManualCounts(Adapter):
         rows = list(told.values())
         for row in _overlapping(rows):
             row |= {"value_state": "invalid", "reason_code": OVERLAPPING}
-            sheet.reject(numbers[row["observation_id"]], Faulty(OVERLAPPING))
+            sheet.reject(numbers[row["observation_id"]], CellFaulty(OVERLAPPING))
         sheet.rejects.sort(key=lambda r: int(r.pointer.split(",")[0].removeprefix("line ")))
         if not rows and not sheet.rejects:
             sheet.rejects.append(wording.nothing_read())
@@ -151,12 +151,12 @@ def _row(record: Record, source: Source, options: ManualCountsOptions) -> dict[s
     kind = _kind(record, options)
     span = _span(record, options)
     if span.end_at <= span.start_at:
-        raise Faulty("empty_span")
+        raise CellFaulty("empty_span")
     if span.end_at - span.start_at > LONGEST[kind]:
-        raise Faulty("span_too_long")
+        raise CellFaulty("span_too_long")
     count, state = wording.read_count(record.cells["count"])
     if state in wording.COUNT_FAULTS:
-        raise Faulty(state, "count")
+        raise CellFaulty(state, "count")
     is_observed = state == wording.OBSERVED
     return {
         "observation_id": observation_id(
@@ -184,9 +184,9 @@ def _kind(record: Record, options: ManualCountsOptions) -> str:
         (m for m, words in options.methods.items() if word in map(name_key, words)), None
     )
     if method is None:
-        raise Faulty("unknown_method", "method")
+        raise CellFaulty("unknown_method", "method")
     if method == "head_count":
-        raise Faulty("head_count", "method")
+        raise CellFaulty("head_count", "method")
     return KINDS[method]
 
 

@@ -23,14 +23,15 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from ingest.access import Variable, secret
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages
 from ingest.doors._keys import ONLY_LINE, serial_key
-from ingest.doors._messages import Faulty, Telling
+from ingest.doors._messages import Telling
 from ingest.errors import TransientFailure, UnreadableBody
 from ingest.http import Answer
+from ingest.json_values import dict_of
 
 # A gateway without satellite time may be years off; the network's own stamp is close to the reading.
 _GATEWAY_TRUST = timedelta(minutes=5)
@@ -139,7 +140,7 @@ class Milesight(Adapter):
         others = 0
         for pointer, message in _messages_of(body, telling):
             uplink = message.get("uplink_message")
-            ids = _messages.mapping(message.get("end_device_ids"))
+            ids = dict_of(message.get("end_device_ids"))
             device = serial_key(_messages.word(ids.get("dev_eui")))
             if wanted and device and device not in wanted:
                 others += 1
@@ -174,7 +175,7 @@ _ONLY_OTHERS = Reject(
 
 
 def _fault(pointer: str, reason: str) -> Reject:
-    return Reject(pointer, reason, *_FAULTS[reason])
+    return Reject.of(pointer, reason, _FAULTS)
 
 
 def _question(application: str, day_start: datetime, after: datetime, page: int) -> _asking.Question:
@@ -215,10 +216,10 @@ def _extent(answer: Answer) -> tuple[int, datetime | None]:
             continue
         count += 1
         try:
-            message = _messages.mapping(_messages.document(line))
+            message = dict_of(_messages.document(line))
         except UnreadableBody:
             continue
-        told = _messages.maybe_moment(_messages.mapping(message.get("result")).get("received_at"))
+        told = _messages.maybe_moment(dict_of(message.get("result")).get("received_at"))
         if told is not None:
             last = told if last is None else max(last, told)
     return count, None if last is None else last.replace(tzinfo=UTC)
@@ -234,7 +235,7 @@ def _messages_of(body: bytes, telling: Telling) -> Iterator[tuple[str, Mapping[s
         if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or b"\n" not in body.strip():
             raise
     else:
-        root = _messages.mapping(whole)
+        root = dict_of(whole)
         if not {"end_device_ids", "result", "error"} & root.keys():
             raise UnreadableBody(
                 "the message is JSON and none of The Things Stack.",
@@ -244,13 +245,13 @@ def _messages_of(body: bytes, telling: Telling) -> Iterator[tuple[str, Mapping[s
         if "error" in root:
             telling.rejects.append(_fault("$.error", "storage_error"))
             return
-        yield "$", _messages.mapping(root.get("result", root))
+        yield "$", dict_of(root.get("result", root))
         return
     for number, line in enumerate(body.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            root = _messages.mapping(_messages.document(line))
+            root = dict_of(_messages.document(line))
         except UnreadableBody:
             root = {}
         if not root:
@@ -258,7 +259,7 @@ def _messages_of(body: bytes, telling: Telling) -> Iterator[tuple[str, Mapping[s
         elif "error" in root:
             telling.rejects.append(_fault(f"line {number}", "storage_error"))
         else:
-            yield f"line {number}", _messages.mapping(root.get("result", root))
+            yield f"line {number}", dict_of(root.get("result", root))
 
 
 @dataclass
@@ -354,10 +355,10 @@ def _number(value: bytes) -> int:
 
 def _received(message: Mapping[str, Any]) -> tuple[datetime, str]:
     """When the network heard the message, naive UTC, and as it was written: the gateway's time, else the server's."""
-    uplink = _messages.mapping(message.get("uplink_message"))
+    uplink = dict_of(message.get("uplink_message"))
     stamps = [uplink.get("received_at"), message.get("received_at")]
     server = next(((t, s) for s in stamps if (t := _messages.maybe_moment(s)) is not None), None)
-    gateways = [_messages.mapping(g).get("time") for g in _messages.items(uplink.get("rx_metadata"))]
+    gateways = [dict_of(g).get("time") for g in _messages.items(uplink.get("rx_metadata"))]
     heard = [(t, s) for s in gateways if (t := _messages.maybe_moment(s)) is not None]
     near = [(t, s) for t, s in heard if server is None or abs(t - server[0]) <= _GATEWAY_TRUST]
     found = min(near, default=server)

@@ -304,4 +304,4 @@ def _frame(
 
 
 def _reject(pointer: str, reason: str) -> Reject:
-    return Reject(pointer, reason, *FAULTS[reason])
+    return Reject.of(pointer, reason, FAULTS)

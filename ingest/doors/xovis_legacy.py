@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ingest.adapters import Adapter, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, Options, Parsed, Reject, register
 from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.doors import _messages, _xovis
 from ingest.doors._keys import serial_key
-from ingest.doors._messages import Faulty, Telling
+from ingest.doors._messages import Telling
 from ingest.errors import UnreadableBody
+from ingest.json_values import dict_of
 
 _DIRECTIONS = {"forward": "fw", "backward": "bw"}
 _NO_LINES = Reject(
@@ -62,7 +63,7 @@ class XovisLegacy(Adapter):
         Raises:
             UnreadableBody: not JSON, or another document.
         """
-        root = _messages.mapping(_messages.document(body))
+        root = dict_of(_messages.document(body))
         if "content" in root:
             return _measurements(root, receipt, source, options)
         if "values" in root:
@@ -75,10 +76,10 @@ class XovisLegacy(Adapter):
 
 
 def _measurements(root: Mapping[str, Any], receipt: Receipt, source: Source, options: XovisLegacyOptions) -> Parsed:
-    sensor = _messages.mapping(root.get("sensor-info"))
+    sensor = dict_of(root.get("sensor-info"))
     device = serial_key(_messages.word(sensor.get("serial-number")) or options.device or "")
-    status = _messages.word(_messages.mapping(root.get("status")).get("code")) or None
-    sent_at = _messages.maybe_moment(_messages.mapping(root.get("sensor-time")).get("time"))
+    status = _messages.word(dict_of(root.get("status")).get("code")) or None
+    sent_at = _messages.maybe_moment(dict_of(root.get("sensor-time")).get("time"))
     telling = Telling(source, receipt, sent_at=sent_at)
 
     def row(line_key: str, measurement: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _measurements(root: Mapping[str, Any], receipt: Receipt, source: Source, opt
             **_xovis.in_and_out(_xovis.named(measurement.get("value"), "label"), line_key, options.inward),
         }
 
-    content = _messages.mapping(root.get("content"))
+    content = dict_of(root.get("content"))
     for place, element in telling.each(content.get("element"), "$.content.element"):
         if element.get("data-type") != "LINE":
             continue
@@ -121,7 +122,7 @@ def _events(root: Mapping[str, Any], receipt: Receipt, source: Source, options: 
             if direction is None:
                 raise Faulty("no_directions")
             device = serial_key(_messages.word(event.get("serial")) or options.device or "")
-            line_key = _messages.word(_messages.mapping(event.get("countItem")).get("id"))
+            line_key = _messages.word(dict_of(event.get("countItem")).get("id"))
             at = _messages.moment(event.get("timestamp"))
         except Faulty as fault:
             telling.rejects.append(_messages.reject(pointer, fault.reason))

@@ -18,13 +18,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
+from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.doors import _asking, _messages, _xovis
 from ingest.doors._keys import serial_key
-from ingest.doors._messages import Faulty, Telling
+from ingest.doors._messages import Telling
 from ingest.errors import UnreadableBody
+from ingest.json_values import dict_of
 from ingest.zones import known_zone
 
 # `XLT_LINE_IN_OUT_COUNT` and `XLT_4X_LINE_IN_OUT_COUNT`, and whatever comes to stand before it next.
@@ -94,7 +95,7 @@ class XovisV5(Adapter):
         if b"live_data" not in body and b"\\u" not in body:
             return None
         try:
-            is_live = "live_data" in _messages.mapping(_messages.document(body))
+            is_live = "live_data" in dict_of(_messages.document(body))
         except UnreadableBody:
             is_live = b'"live_data"' in body
         return "Delete the LIVE_DATA agent on the sensor; LOGICS has the counts" if is_live else None
@@ -105,7 +106,7 @@ class XovisV5(Adapter):
         Raises:
             UnreadableBody: not JSON, another document, or live data.
         """
-        root = _messages.mapping(_messages.document(body))
+        root = dict_of(_messages.document(body))
         if "live_data" in root:
             raise UnreadableBody(
                 "the message is live data: it follows single persons, and nothing of it was kept in the tables.",
@@ -143,7 +144,7 @@ def _questions(now: datetime, options: XovisV5Options) -> Iterator[_asking.Quest
 
 
 def _device(data: Mapping[str, Any], options: XovisV5Options) -> str:
-    sensor = _messages.mapping(data.get("sensor_info"))
+    sensor = dict_of(data.get("sensor_info"))
     return serial_key(_messages.word(sensor.get("serial_number")) or options.device or "")
 
 
@@ -152,9 +153,9 @@ def _stamp(start: Any, end: Any) -> str:
 
 
 def _logics(root: Mapping[str, Any], receipt: Receipt, source: Source, options: XovisV5Options) -> Parsed:
-    data = _messages.mapping(root["logics_data"])
+    data = dict_of(root["logics_data"])
     device = _device(data, options)
-    package = _messages.mapping(data.get("package_info"))
+    package = dict_of(data.get("package_info"))
     telling = Telling(source, receipt, sequence=_messages.whole(package.get("id")))
 
     def row(line_key: str, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def _history(root: Mapping[str, Any], receipt: Receipt, source: Source, options:
     telling = Telling(source, receipt)
     counters: dict[int, tuple[str, str]] = {}
     is_any = False
-    config = _messages.mapping(root.get("config"))
+    config = dict_of(root.get("config"))
     for _, counter in telling.each(config.get("counts"), "$.config.counts"):
         is_any = True
         number, name = _messages.whole(counter.get("id")), counter.get("name")
@@ -207,7 +208,7 @@ def _history(root: Mapping[str, Any], receipt: Receipt, source: Source, options:
     def row(line_key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         start, end = _messages.moment(record.get("begin")), _messages.moment(record.get("end"))
         told: dict[str, Any] = {}
-        for counted in map(_messages.mapping, _messages.items(record.get("counts"))):
+        for counted in map(dict_of, _messages.items(record.get("counts"))):
             key, name = counters.get(_messages.whole(counted.get("id")) or 0, ("", ""))
             if key == line_key and told.setdefault(name, counted.get("value")) != counted.get("value"):
                 raise Faulty("duplicate_conflict")
@@ -240,7 +241,7 @@ def _history(root: Mapping[str, Any], receipt: Receipt, source: Source, options:
 
 
 def _status(root: Mapping[str, Any], receipt: Receipt, source: Source, options: XovisV5Options) -> Parsed:
-    data = _messages.mapping(root["status_data"])
+    data = dict_of(root["status_data"])
     device = _device(data, options)
     telling = Telling(source, receipt)
     if not device:
@@ -250,7 +251,7 @@ def _status(root: Mapping[str, Any], receipt: Receipt, source: Source, options: 
     def at(*path: str) -> Any:
         value: Any = data.get("states")
         for name in path:
-            value = _messages.mapping(value).get(name)
+            value = dict_of(value).get(name)
         return value
 
     sensor_time = _messages.maybe_moment(at("time", "state", "details", "time"))
@@ -281,7 +282,7 @@ def _status(root: Mapping[str, Any], receipt: Receipt, source: Source, options: 
                 ("dropped_packages_count", "package_info", "no_of_dropped"),
                 ("failed_sendings_count", "transmit_info", "no_of_failed"),
             ):
-                value = _messages.number(_messages.mapping(agent.get(part)).get(name, agent.get(name)))
+                value = _messages.number(dict_of(agent.get(part)).get(name, agent.get(name)))
                 telling.tell_health(place, device, observed_at, metric, value)
     return telling.parsed()
 
@@ -290,6 +291,6 @@ def _agents(value: Any, pointer: str) -> Iterator[tuple[str, Mapping[str, Any]]]
     """The push agents, written as a list or as an object by their numbers."""
     if isinstance(value, list):
         for n, agent in enumerate(value):
-            yield f"{pointer}[{n}]", _messages.mapping(agent)
-    for name, agent in _messages.mapping(value).items():
-        yield f"{pointer}.{_messages.word(name)[:20]}", _messages.mapping(agent)
+            yield f"{pointer}[{n}]", dict_of(agent)
+    for name, agent in dict_of(value).items():
+        yield f"{pointer}.{_messages.word(name)[:20]}", dict_of(agent)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from ingest.errors import UnreadableBody
+from ingest.json_values import dicts_of, no_constant
 
 # Deeper than any feed nests; what nests deeper is refused before it is walked.
 MAX_DEPTH = 60
@@ -30,16 +30,13 @@ def loads(text: str, *, strict: bool = True) -> Any:
         ValueError: it is none, holds NaN or half a surrogate pair, or is nested deeper than 60.
     """
 
-    def refuse(_: str) -> NoReturn:
-        raise ValueError("not a number")
-
     def number(digits: str) -> int:
         if len(digits) > 40:
             raise ValueError("not a number of this world")
         return int(digits)
 
     try:
-        document = json.loads(text, parse_constant=refuse, parse_int=number, strict=strict)
+        document = json.loads(text, parse_constant=no_constant, parse_int=number, strict=strict)
         json.dumps(document, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested without end") from None
@@ -91,21 +88,6 @@ def as_bytes(document: Any) -> bytes:
 
 
 # -- values ---------------------------------------------------------------------------------------------------------
-
-
-def text_of(value: Any) -> str:
-    """A text or whole number as text; empty for everything else."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def dict_of(value: Any) -> Mapping[str, Any]:
-    """The object, or an empty one: several systems write `[]` or null for an object that is not there."""
-    return value if isinstance(value, dict) else {}
-
-
-def dicts_of(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list; of a single object, itself."""
-    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
 
 
 def names_of(value: Any, key: str = "name") -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 from ingest.access import address, read_json
 from ingest.adapters import FetchContext
 from ingest.catalogue import Arrival
-from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure, UnreadableBody
+from ingest.errors import IngestError, PermanentFailure, TransientFailure, UnreadableBody
 from ingest.events._asking import REFUSED_AS_A_WHOLE, ask, origin_of, refusal
 from ingest.events._documents import SHAPE_ACTION, as_bytes, vendor_code
 from ingest.events._options import ListOptions
@@ -232,13 +232,3 @@ def tell(troubles: Sequence[IngestError]) -> None:
     """
     if troubles:
         raise foremost(troubles)
-
-
-def both_or_none(first: str | None, second: str | None, names: str) -> None:
-    """Check that two options are named together.
-
-    Raises:
-        ConfigurationError: only one of them is.
-    """
-    if (first is None) != (second is None):
-        raise ConfigurationError(f"only one of {names} is named.", next_action="Name both in the source's options.")

@@ -13,9 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.adapters import Faulty
-from ingest.events._documents import text_of
 from ingest.events._spans import wall
 from ingest.home import naive_utc
+from ingest.json_values import text_of
 from ingest.zones import iana_zones
 
 _YEARS = range(1970, 2101)

@@ -20,13 +20,14 @@ from typing import Any, ParamSpec
 from ingest.adapters import Faulty, Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.events._documents import SHAPE_ACTION, text_of, wrong_shape
+from ingest.events._documents import SHAPE_ACTION, wrong_shape
 from ingest.events._listing import pages_in
 from ingest.events._options import ClaimOptions
 from ingest.events._record_times import When, date_only
 from ingest.events._rows import Span, Words, bounded_id, event_row
 from ingest.events._words import TAG, joined, partners_in, public_page, told
 from ingest.home import naive_utc
+from ingest.json_values import text_of
 
 Told = ParamSpec("Told")
 

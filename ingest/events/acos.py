@@ -23,13 +23,14 @@ from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, regi
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure, UnreadableBody
-from ingest.events._documents import SHAPE_ACTION, dict_of, text_of, wrong_shape
+from ingest.events._documents import SHAPE_ACTION, wrong_shape
 from ingest.events._listing import Client, Listing, deliver, pages_in
 from ingest.events._options import ListOptions
 from ingest.events._record_times import When, date_only, local_time, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import today_of
 from ingest.events._words import MAIL, PHONE
+from ingest.json_values import dict_of, text_of
 
 INIT = "/api/presentation/v2/filtervisning"
 # Per event only what is read: a teaser also holds pictures with their credits, and sometimes whom to call.

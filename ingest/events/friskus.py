@@ -20,13 +20,14 @@ from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, regi
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import ConfigurationError
-from ingest.events._documents import count_of, dict_of, text_of
+from ingest.events._documents import count_of
 from ingest.events._listing import Client, Page, deliver, read_pages
 from ingest.events._minimising import Spec, pick
 from ingest.events._options import ListOptions
 from ingest.events._record_times import When, local_time, read_end, read_when, with_flags, zone_named
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import today_of
+from ingest.json_values import dict_of, text_of
 
 EVENTS = "/api/v1/events"
 _FIELDS: Spec = {

@@ -16,19 +16,20 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ingest.access import Variable, secret, token_of
+from ingest.access import Variable, both_or_none, secret, token_of
 from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
 from ingest.events._asking import failed
-from ingest.events._documents import count_of, dict_of, names_of
-from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, both_or_none, deliver, tell
+from ingest.events._documents import count_of, names_of
+from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, deliver, tell
 from ingest.events._minimising import Spec, pick
 from ingest.events._options import WindowOptions
 from ingest.events._record_times import read_end, read_when, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import Window, slices_of, window_of
+from ingest.json_values import dict_of
 
 EVENTS = "/1.1/events"
 TOKEN = "/1.1/oauth/token"  # noqa: S105 - an address

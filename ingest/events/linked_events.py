@@ -20,13 +20,14 @@ from pydantic import Field
 from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
-from ingest.events._documents import count_of, dict_of, dicts_of, text_of
+from ingest.events._documents import count_of
 from ingest.events._listing import Client, Page, deliver, read_pages
 from ingest.events._minimising import Spec, pick, texts
 from ingest.events._options import WindowOptions
 from ingest.events._record_times import When, date_only, read_change, read_end, read_when, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import window_of
+from ingest.json_values import dict_of, dicts_of, text_of
 
 EVENTS = "/v1/event/"
 PAGE_SIZE = 100

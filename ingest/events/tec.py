@@ -22,7 +22,7 @@ from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, regi
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure, UnreadableBody
-from ingest.events._documents import count_of, dict_of, dicts_of, names_of, text_of, wrong_shape
+from ingest.events._documents import count_of, names_of, wrong_shape
 from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, Page, deliver, pages_in, read_pages
 from ingest.events._minimising import Spec, pick
 from ingest.events._options import WindowOptions
@@ -30,6 +30,7 @@ from ingest.events._record_times import When, read_change, read_end, read_when, 
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import window_of
 from ingest.http import Answer
+from ingest.json_values import dict_of, dicts_of, text_of
 
 TRIBE = "/wp-json/tribe/events/v1/events"
 TEC = "/wp-json/tec/v1/events"

@@ -17,13 +17,14 @@ from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, regi
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import IngestError, PermanentFailure
-from ingest.events._documents import SHAPE_ACTION, dicts_of, text_of, wrong_shape
+from ingest.events._documents import SHAPE_ACTION, wrong_shape
 from ingest.events._listing import Client, Listing, deliver, pages_in
 from ingest.events._minimising import Spec, pick
 from ingest.events._options import WindowOptions
 from ingest.events._record_times import read_end, read_when, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import Window, window_of
+from ingest.json_values import dicts_of, text_of
 
 _FIELDS: Spec = {
     "eventID": True,

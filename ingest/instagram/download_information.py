@@ -48,6 +48,7 @@ from ingest.instagram.export_text import (
     with_nearest,
 )
 from ingest.instagram.post_identity import content_hash, id_of_moment
+from ingest.json_values import dict_of, list_of
 
 _TABLE = tables("download_information.yaml")
 LANGUAGES: dict[str, Any] = _TABLE["languages"]
@@ -347,8 +348,8 @@ class _Extract:
 
     def _post(self, pointer: str, product_type: str | None, item: Mapping[str, Any]) -> str | None:
         """Keep a post; its id, or None when it has no time or another post has the same."""
-        media = [m for m in _list(item.get("media")) if isinstance(m, dict)]
-        thumbnails = [m for m in _map(item.get("media_map_data")).values() if isinstance(m, dict)]
+        media = [m for m in list_of(item.get("media")) if isinstance(m, dict)]
+        thumbnails = [m for m in dict_of(item.get("media_map_data")).values() if isinstance(m, dict)]
         moment = next(
             (
                 m
@@ -389,7 +390,7 @@ class _Extract:
         return post_id
 
     def _insights(self, items: list[tuple[str, Mapping[str, Any]]]) -> None:
-        told = Counter(repaired(label) for _, item in items for label in _map(item.get("string_map_data")))
+        told = Counter(repaired(label) for _, item in items for label in dict_of(item.get("string_map_data")))
         labels = self._labels(list(told))
         unknown = [label for label in told if header_key(label) not in labels.roles]
         if len(unknown) == len(told) and told:
@@ -437,7 +438,7 @@ class _Extract:
         return _Labels(roles(best), known, number_form(LANGUAGES[best]))
 
     def _values(self, pointer: str, post_id: str, item: Mapping[str, Any], labels: _Labels) -> None:
-        for label, entry in _map(item.get("string_map_data")).items():
+        for label, entry in dict_of(item.get("string_map_data")).items():
             metric = labels.roles.get(header_key(repaired(label)))
             if metric is None or metric == IGNORED or not isinstance(entry, dict):
                 continue
@@ -479,24 +480,16 @@ def _items(member: Mapping[str, Any]) -> Iterator[tuple[str, str | None, Mapping
     elif path.endswith("stories.json") or path.endswith("reels.json"):
         lists = [("$", "STORY" if path.endswith("stories.json") else "REELS", content)]
     for pointer, product_type, items in lists:
-        for i, item in enumerate(_list(items)):
+        for i, item in enumerate(list_of(items)):
             yield f"{path}#{pointer}[{i}]", product_type, item if isinstance(item, dict) else {}
 
 
 def _media_type(item: Mapping[str, Any]) -> str | None:
     """The platform's word for what a post shows; None where neither the item nor its files' endings say."""
-    media: list[Mapping[str, Any]] = [m for m in _list(item.get("media")) if isinstance(m, dict)] or [item]
+    media: list[Mapping[str, Any]] = [m for m in list_of(item.get("media")) if isinstance(m, dict)] or [item]
     if item.get("media_type") in ("IMAGE", "VIDEO", "CAROUSEL_ALBUM"):
         return str(item["media_type"])
     if len(media) > 1:
         return "CAROUSEL_ALBUM"
     ending = str(media[0].get("uri", "")).lower()
     return "VIDEO" if ending in _VIDEO else "IMAGE" if ending in _IMAGE else None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _map(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

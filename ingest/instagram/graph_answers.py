@@ -32,6 +32,7 @@ from ingest.instagram.graph_protocol import scrubbed as scrubbed
 from ingest.instagram.graph_protocol import usage_of as usage_of
 from ingest.instagram.graph_reference import MIN_FOLLOWERS, NOT_APPLICABLE
 from ingest.instagram.graph_windows import DAY_ZONE, days, ended_at, pacific_day
+from ingest.json_values import list_of
 
 # online_followers is told by day under the name of lifetime.
 _PERIOD_DAYS = {"day": 1, "week": 7, "days_28": 28, "lifetime": 1}
@@ -421,7 +422,7 @@ def _values(
     is_account = ask["endpoint"] == "account_insights"
     is_own_word = ask.get("call") == "window" or bool(ask.get("timeframe"))
     more: dict[str, Any] = {"period": period} if period and is_account and not is_own_word else {}
-    for i, value in enumerate(_list(entry.get("values"))):
+    for i, value in enumerate(list_of(entry.get("values"))):
         where = f"{pointer}.values[{i}]"
         if not isinstance(value, dict):
             parsed.rejects.append(Reject(where, "no_value", "the entry is no value.", "See the landed answer."))
@@ -469,11 +470,11 @@ def _parts(
 ) -> list[tuple[str, float | None, dict[str, Any]]]:
     """The results of a breakdown, named by all their dimensions: by the first alone they would overwrite each other."""
     found: list[tuple[str, float | None, dict[str, Any]]] = []
-    for i, breakdown in enumerate(_list(total.get("breakdowns"))):
-        keys = _list(breakdown.get("dimension_keys")) if isinstance(breakdown, dict) else []
-        for j, result in enumerate(_list(breakdown.get("results")) if isinstance(breakdown, dict) else []):
+    for i, breakdown in enumerate(list_of(total.get("breakdowns"))):
+        keys = list_of(breakdown.get("dimension_keys")) if isinstance(breakdown, dict) else []
+        for j, result in enumerate(list_of(breakdown.get("results")) if isinstance(breakdown, dict) else []):
             where = f"{pointer}.total_value.breakdowns[{i}].results[{j}]"
-            values = _list(result.get("dimension_values")) if isinstance(result, dict) else []
+            values = list_of(result.get("dimension_values")) if isinstance(result, dict) else []
             if not keys or len(keys) != len(values):
                 parsed.rejects.append(
                     Reject(where, "dimensions_differ", "the result does not fit its dimensions.", "See the answer.")
@@ -488,10 +489,6 @@ def _member(value: Any) -> str:
     """One spelling per member: Meta lists `TAP_FORWARD` and answers `tap_forward`, lists REELS and answers REEL."""
     text = str(value).casefold()
     return "reels" if text == "reel" else text
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _number(

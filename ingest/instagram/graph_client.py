@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from ingest import access
 from ingest.config import expand
 from ingest.errors import ConfigurationError, TransientFailure, UnreadableBody
 from ingest.http import Answer, Session
@@ -114,11 +114,7 @@ def secret(variable: str) -> str:
     Raises:
         ConfigurationError: it is not set, or holds what can't be one.
     """
-    value = os.environ.get(variable, "").strip()
-    if not value:
-        raise ConfigurationError(
-            f"the environment variable {variable} is not set.", next_action=f"Set {variable} and start again."
-        )
+    value = access.secret(variable)
     if len(value) < _SHORTEST_SECRET or not re.fullmatch(r"[!-~]+", value):
         raise ConfigurationError(
             f"the environment variable {variable} holds no token or secret: too short, or with signs that none has.",

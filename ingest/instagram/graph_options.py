@@ -11,13 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ingest.access import Variable
 from ingest.errors import PermanentFailure
 from ingest.instagram import graph_reference
 from ingest.instagram.captions import CaptionOptions
 
 log = logging.getLogger("levende.ingest.instagram")
-
-Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
 class GraphOptions(CaptionOptions):

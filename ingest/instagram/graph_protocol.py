@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 from urllib.parse import quote, quote_plus
 
 from ingest.errors import UnreadableBody
+from ingest.json_values import no_constant
 
 # --- scrubbing -------------------------------------------------------------------------------------------------------
 
@@ -27,10 +28,6 @@ _TOKEN_SHAPE = re.compile(r"\b(?:EAA|IGA|IGQ)[A-Za-z0-9_-]{20,}")
 REMOVED = "(removed)"
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def read_json(body: bytes) -> dict[str, Any]:
     """An answer as an object.
 
@@ -38,7 +35,7 @@ def read_json(body: bytes) -> dict[str, Any]:
         UnreadableBody: it is no JSON object.
     """
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = json.loads(body, parse_constant=no_constant)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

@@ -20,7 +20,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
 from ingest.instagram.export_text import tables
 from ingest.instagram.post_identity import media_id
+from ingest.json_values import list_of, no_constant
 
 INSIGHTS = "story_insights"
 SUPPRESSED = -1
@@ -89,10 +90,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return keys
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _document(body: bytes) -> tuple[Any, bool]:
     """The body's JSON, and whether it holds nothing beside what is seen in it.
 
@@ -101,9 +98,9 @@ def _document(body: bytes) -> tuple[Any, bool]:
     """
     try:
         try:
-            return json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_once), True
+            return json.loads(body, parse_constant=no_constant, object_pairs_hook=_once), True
         except _Doubled:
-            return json.loads(body, parse_constant=_refuse_constant), False
+            return json.loads(body, parse_constant=no_constant), False
     except (ValueError, RecursionError):
         raise _no_notification() from None
 
@@ -136,14 +133,14 @@ def _kept(entry: Any) -> Any:
         return {REMOVED: ["entry"]}
     kept: dict[str, Any] = {}
     removed = sorted(_named(k) for k in entry if k not in (*_ENTRY_KEYS, REMOVED))
-    removed += [_named(k) for k in _list(entry.get(REMOVED))]  # minimised before: nothing is lost by doing it again
+    removed += [_named(k) for k in list_of(entry.get(REMOVED))]  # minimised before: nothing is lost by doing it again
     for key in ("id", "time"):
         if key in entry:
             kept[key] = entry[key] if media_id(str(entry[key])) or str(entry[key]).isdecimal() else None
     if "changes" in entry:
-        kept["changes"] = [_kept_change(change) for change in _list(entry["changes"])]
+        kept["changes"] = [_kept_change(change) for change in list_of(entry["changes"])]
     if "changed_fields" in entry:
-        kept["changed_fields"] = [_named(name) for name in _list(entry["changed_fields"])]
+        kept["changed_fields"] = [_named(name) for name in list_of(entry["changed_fields"])]
     if removed:
         kept[REMOVED] = removed
     return kept
@@ -179,10 +176,6 @@ def _numbers(value: Any) -> Any:
 
 def _named(name: Any) -> str:
     return name if isinstance(name, str) and _NAME.fullmatch(name) else "(other)"
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 @register
@@ -254,9 +247,9 @@ def _rows(
     if not isinstance(entry, dict):
         rejects.append(Reject(pointer, "no_entry", "the entry is no object.", "See the landed post."))
         return
-    for name in _list(entry.get(REMOVED)):
+    for name in list_of(entry.get(REMOVED)):
         rejects.append(_about_people(pointer, _named(name)))
-    for name in _list(entry.get("changed_fields")):
+    for name in list_of(entry.get("changed_fields")):
         if name == INSIGHTS:
             rejects.append(
                 Reject(
@@ -268,7 +261,7 @@ def _rows(
             )
         else:
             rejects.append(_about_people(f"{pointer}.changed_fields", _named(name)))
-    changes = [c for c in enumerate(_list(entry.get("changes"))) if isinstance(c[1], dict)]
+    changes = [c for c in enumerate(list_of(entry.get("changes"))) if isinstance(c[1], dict)]
     account_id = entry.get("id")
     if str(account_id) not in options.account_ids:
         if changes:
