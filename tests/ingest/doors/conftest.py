@@ -10,13 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from ingest_bench import receipt_of
 
 from ingest import lake
 from ingest.adapters import Reject, adapter_for
-from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.contracts import REJECTS
-from ingest.landing import sha256_of
 
 RECEIVED_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -61,25 +60,7 @@ def read_doors() -> ReadDoors:
             source_id=source_id, family="doors", adapter=adapter_name, description="A test.", options=options or {}
         )
         adapter, checked = adapter_for(source)
-        receipt = Receipt(
-            receipt_id=1,
-            source_id=source_id,
-            how=how,
-            received_at=received_at,
-            status="ok",
-            origin="test",
-            ask="",
-            window_start_at=None,
-            window_end_at=None,
-            is_complete=None,
-            http_status=None,
-            etag=None,
-            last_modified=None,
-            media_type=None,
-            blob_sha256=sha256_of(body),
-            byte_count=len(body),
-            error=None,
-        )
+        receipt = receipt_of(body, source_id, received_at, how=how)
         parsed = lake.read(adapter, source, checked, receipt, body)
         lineage = {
             "source_id": source_id,

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 import pytest
+from ingest_bench import configuration_of
 
 from ingest.catalogue import Receipt
 from ingest.config import Configuration
@@ -104,29 +105,17 @@ class Bench:
             **self.make.options,
             **self.options,
         }
-        return Configuration.model_validate(
-            {
-                "folder": self.home.root,
-                "library": {
-                    "library_id": "bench",
-                    "name": "Bench",
-                    "zone": "Europe/Oslo",
-                    "reporting": {"start_on": "2026-01-01"},
-                    "areas": [],
-                    "branches": [],
-                },
-                "sources": [
-                    {
-                        "source_id": SOURCE,
-                        "family": "doors",
-                        "adapter": self.make.name,
-                        "description": "The stand-in.",
-                        "options": options,
-                    }
-                ],
-                "partners": {},
-                "figures": [],
-            }
+        return configuration_of(
+            self.home.root,
+            [
+                {
+                    "source_id": SOURCE,
+                    "family": "doors",
+                    "adapter": self.make.name,
+                    "description": "The stand-in.",
+                    "options": options,
+                }
+            ],
         )
 
     def poll(self, now: datetime | None = None) -> Outcome:

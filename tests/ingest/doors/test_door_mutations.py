@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest_bench import accidents
 
 WIDE = (
     "Library,2022-12,2023-1,2023-2,2023-3\nCity,100,0,,7\nBjørn Åse,1 234,2,-1,closed\n"
@@ -48,24 +49,6 @@ PIECES = [
 ]  # fmt: skip
 
 
-def mutate(body: bytes, dice: random.Random) -> bytes:
-    """One to four accidents: a cut, a lost or doubled stretch, a foreign piece, a flipped byte."""
-    for _ in range(dice.randint(1, 4)):
-        at, to = sorted(dice.randint(0, len(body)) for _ in range(2))
-        to = min(to, at + 40)
-        body = dice.choice(
-            [
-                body[:at],
-                body[:at] + body[to:],
-                body[:to] + body[at:],
-                body[:at] + dice.choice(PIECES) + body[at:],
-                body[:at] + dice.choice(PIECES) + body[to:],
-                body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
-            ]
-        )
-    return body
-
-
 def assert_well_told(reading: Any) -> None:
     assert reading.rows or reading.rejects, "nothing said at all"
     for reject in reading.rejects:
@@ -93,7 +76,7 @@ def test_mutated_payloads_end_as_rows_or_rejects(
     """Cut copies, half-written files and foreign pieces are everyday; a parser that raises on them stops a source."""
     dice = random.Random(f"{adapter}{options}")
     for _ in range(200):
-        damaged = mutate(body, dice)
+        damaged = accidents(body, dice, PIECES, most=4)
         reading = read_doors(adapter, damaged, options)
         assert_well_told(reading)
         assert read_doors(adapter, damaged, options) == reading

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ingest_bench import accidents
 
 from ingest.config import Configuration, load
 from ingest.errors import ConfigurationError
@@ -327,25 +328,6 @@ SHEET = gate(
 ).encode()  # fmt: skip
 
 
-def mutate(body: bytes, dice: random.Random) -> bytes:
-    """One to four accidents: a cut, a lost or doubled stretch, a foreign piece, a flipped byte."""
-    for _ in range(dice.randint(1, 4)):
-        at, to = sorted(dice.randint(0, len(body)) for _ in range(2))
-        to = min(to, at + 40)
-        piece = dice.choice(PIECES)
-        body = dice.choice(
-            [
-                body[:at],
-                body[:at] + body[to:],
-                body[:to] + body[at:],
-                body[:at] + piece + body[at:],
-                body[:at] + piece + body[to:],
-                body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
-            ]
-        )
-    return body
-
-
 @pytest.mark.parametrize(
     ("adapter", "body", "options"),
     [
@@ -365,7 +347,7 @@ def test_mutated_readings_end_as_rows_or_rejects(
     """Cut copies and foreign pieces are everyday; a parser that raises on them stops a source."""
     dice = random.Random(f"{adapter}{len(body)}")
     for _ in range(300):
-        damaged = mutate(body, dice)
+        damaged = accidents(body, dice, PIECES, most=4)
         reading = read_doors(adapter, damaged, options, how="push")
         assert reading == read_doors(adapter, damaged, options, how="push")
         assert reading.rows or reading.rejects, "nothing said at all"

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from ingest_bench import accidents
 from portal_bench import DAY, LINES, MAKES, NOON, OSLO, PASSWORD, USER, Bench, crossings, make_bench, midnight, serving
 
 from ingest.adapters import adapters
@@ -266,21 +267,7 @@ PIECES = [
 
 
 def mutate(body: bytes, dice: random.Random) -> bytes:
-    """One to three accidents: a cut, a lost or doubled stretch, a foreign piece, a flipped byte."""
-    for _ in range(dice.randint(1, 3)):
-        at, to = sorted(dice.randint(0, len(body)) for _ in range(2))
-        to = min(to, at + 30)
-        body = dice.choice(
-            [
-                body[:at],
-                body[:at] + body[to:],
-                body[:to] + body[at:],
-                body[:at] + dice.choice(PIECES) + body[at:],
-                body[:at] + dice.choice(PIECES) + body[to:],
-                body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
-            ]
-        )
-    return body
+    return accidents(body, dice, PIECES, longest=30)
 
 
 def values_changed(body: bytes, dice: random.Random) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from ingest_bench import receipt_of
 
 from ingest.adapters import Parsed, Reject, adapter_for
 from ingest.catalogue import Receipt, canonical_json
@@ -33,24 +34,8 @@ def receipt(
     body: bytes = b"",
 ) -> Receipt:
     """A receipt as the catalogue would give it."""
-    return Receipt(
-        receipt_id=number,
-        source_id=SOURCE_ID,
-        how=how,
-        received_at=received_at,
-        status="ok",
-        origin="body",
-        ask=canonical_json(ask or {}),
-        window_start_at=None,
-        window_end_at=None,
-        is_complete=None,
-        http_status=None,
-        etag=None,
-        last_modified=None,
-        media_type=None,
-        blob_sha256=hashlib.sha256(body).hexdigest(),
-        byte_count=len(body),
-        error=None,
+    return receipt_of(
+        body, SOURCE_ID, received_at, receipt_id=number, how=how, origin="body", ask=canonical_json(ask or {})
     )
 
 

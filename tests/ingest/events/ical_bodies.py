@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ingest_bench import receipt_of
+
 from ingest.adapters import Parsed, Reject, adapter_for
 from ingest.catalogue import Receipt
 from ingest.config import Source
@@ -28,25 +30,7 @@ def feed_source(**options: Any) -> Source:
 
 
 def receipt() -> Receipt:
-    return Receipt(
-        receipt_id=1,
-        source_id="event_ical_testby",
-        how="drop",
-        received_at=RECEIVED,
-        status="ok",
-        origin="calendar.ics",
-        ask="",
-        window_start_at=None,
-        window_end_at=None,
-        is_complete=None,
-        http_status=None,
-        etag=None,
-        last_modified=None,
-        media_type=None,
-        blob_sha256="0" * 64,
-        byte_count=1,
-        error=None,
-    )
+    return receipt_of(b"?", "event_ical_testby", RECEIVED, origin="calendar.ics")
 
 
 def event(*lines: str) -> str:

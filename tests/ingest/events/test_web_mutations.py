@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest_bench import accidents
 from web_bench import WebReading, read_web
 from web_records import FRISKUS, LIBCAL, LINKED, TEC, TRIBE, TRUMBA, item
 
@@ -109,24 +110,6 @@ VALUES: list[Any] = [
 ]
 
 
-def damage_bytes(body: bytes, dice: random.Random) -> bytes:
-    """One to three accidents: a cut, a lost or doubled stretch, a foreign piece, a flipped byte."""
-    for _ in range(dice.randint(1, 3)):
-        at, to = sorted(dice.randint(0, len(body)) for _ in range(2))
-        to = min(to, at + 40)
-        body = dice.choice(
-            [
-                body[:at],
-                body[:at] + body[to:],
-                body[:to] + body[at:],
-                body[:at] + dice.choice(PIECES) + body[at:],
-                body[:at] + dice.choice(PIECES) + body[to:],
-                body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
-            ]
-        )
-    return body
-
-
 def damage_values(document: Any, dice: random.Random) -> Any:
     """The document with one to three keys or items gone, or with values of another type."""
     document = copy.deepcopy(document)
@@ -189,7 +172,7 @@ def test_damaged_bytes_end_as_rows_or_rejects(case: str) -> None:
     body = raw(document)
     spoilt = 0
     for _ in range(1000):
-        reading = read_twice(adapter, damage_bytes(body, dice))
+        reading = read_twice(adapter, accidents(body, dice, PIECES))
         assert reading.rows or reading.rejects, "nothing said at all"
         spoilt += bool(reading.rejects)
     assert spoilt > 200, "the damage must be damage"

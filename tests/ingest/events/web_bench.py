@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
+from ingest_bench import receipt_of
 
 from ingest.adapters import Parsed, Reject, adapter_for
 from ingest.catalogue import Receipt
@@ -37,26 +38,8 @@ def source_of(adapter: str, **options: Any) -> Source:
     )
 
 
-def receipt_of(received_at: datetime = NOW) -> Receipt:
-    return Receipt(
-        receipt_id=1,
-        source_id=SOURCE,
-        how="poll",
-        received_at=received_at,
-        status="ok",
-        origin="https://fjordvik.example",
-        ask="",
-        window_start_at=None,
-        window_end_at=None,
-        is_complete=True,
-        http_status=200,
-        etag=None,
-        last_modified=None,
-        media_type=None,
-        blob_sha256="0" * 64,
-        byte_count=1,
-        error=None,
-    )
+def poll_receipt(received_at: datetime = NOW) -> Receipt:
+    return receipt_of(b"?", SOURCE, received_at, how="poll", is_complete=True, http_status=200)
 
 
 @dataclass
@@ -95,7 +78,7 @@ def read_web(adapter_name: str, body: bytes | object, *, received_at: datetime =
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     source = source_of(adapter_name, **options)
     adapter, checked = adapter_for(source)
-    parsed = read(adapter, source, checked, receipt_of(received_at), raw)
+    parsed = read(adapter, source, checked, poll_receipt(received_at), raw)
     lineage = {
         "source_id": source.source_id,
         "receipt_id": 1,

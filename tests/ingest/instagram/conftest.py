@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
+from ingest_bench import configuration_of
 
 from ingest.catalogue import Receipt
 from ingest.config import Configuration
@@ -97,29 +98,17 @@ class Bench:
 
     @property
     def configuration(self) -> Configuration:
-        return Configuration.model_validate(
-            {
-                "folder": self.home.root,
-                "library": {
-                    "library_id": "bench",
-                    "name": "Bench",
-                    "zone": "Europe/Oslo",
-                    "reporting": {"start_on": "2026-01-01"},
-                    "areas": [],
-                    "branches": [],
-                },
-                "sources": [
-                    {
-                        "source_id": "instagram_bench",
-                        "family": "instagram",
-                        "adapter": "instagram_graph",
-                        "description": "The stand-in.",
-                        "options": self.options,
-                    }
-                ],
-                "partners": {},
-                "figures": [],
-            }
+        return configuration_of(
+            self.home.root,
+            [
+                {
+                    "source_id": "instagram_bench",
+                    "family": "instagram",
+                    "adapter": "instagram_graph",
+                    "description": "The stand-in.",
+                    "options": self.options,
+                }
+            ],
         )
 
     def poll(self, now: datetime = NOW, *, at: datetime | None = None, home: Home | None = None) -> Outcome:

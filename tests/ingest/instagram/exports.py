@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from ingest_bench import receipt_of
+
 from ingest import lake
 from ingest.adapters import Parsed, adapter_for
 from ingest.catalogue import Receipt
@@ -16,7 +18,6 @@ from ingest.config import Source
 from ingest.contracts import TABLES
 from ingest.errors import UnreadableBody
 from ingest.home import naive_utc
-from ingest.landing import sha256_of
 
 ACCOUNT_ID = "17841400000000001"
 RECEIVED_AT = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
@@ -31,25 +32,7 @@ def make_source(adapter: str, **options: Any) -> Source:
 
 
 def make_receipt(body: bytes, *, how: str = "drop", received_at: datetime = RECEIVED_AT) -> Receipt:
-    return Receipt(
-        receipt_id=1,
-        source_id="instagram_bench",
-        how=how,
-        received_at=received_at,
-        status="ok",
-        origin="file",
-        ask="",
-        window_start_at=None,
-        window_end_at=None,
-        is_complete=None,
-        http_status=None,
-        etag=None,
-        last_modified=None,
-        media_type=None,
-        blob_sha256=sha256_of(body),
-        byte_count=len(body),
-        error=None,
-    )
+    return receipt_of(body, "instagram_bench", received_at, how=how, origin="file")
 
 
 def read(adapter: str, body: bytes, *, received_at: datetime = RECEIVED_AT, **options: Any) -> Parsed:

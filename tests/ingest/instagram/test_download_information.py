@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from exports import ACCOUNT_ID, RECEIVED_AT, SOMEBODY, make_source, metrics, posts, read, reasons, survives, values
+from ingest_bench import configuration_of
 
 from ingest.adapters import Parsed, adapters
 from ingest.config import Configuration
@@ -318,22 +319,7 @@ def test_a_broken_file_in_a_zip_costs_only_itself() -> None:
 
 
 def configuration(folder: Path) -> Configuration:
-    return Configuration.model_validate(
-        {
-            "folder": folder,
-            "library": {
-                "library_id": "bench",
-                "name": "Bench",
-                "zone": "Europe/Oslo",
-                "reporting": {"start_on": "2026-01-01"},
-                "areas": [],
-                "branches": [],
-            },
-            "sources": [make_source("instagram_download", **OPTIONS).model_dump()],
-            "partners": {},
-            "figures": [],
-        }
-    )
+    return configuration_of(folder, [make_source("instagram_download", **OPTIONS).model_dump()])
 
 
 def put(home: Home, name: str, body: bytes) -> Path:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import pyarrow.parquet as pq
 import pytest
 from exports import ACCOUNT_ID, RECEIVED_AT, SOMEBODY, metrics, read, reasons, spoiled, survives, values
+from ingest_bench import configuration_of
 
 from ingest.adapters import adapters
 from ingest.config import Configuration, Push
@@ -262,30 +263,18 @@ def test_no_spoiled_notification_lands_a_comment() -> None:
 
 
 def configuration(folder: Path, push: dict[str, Any]) -> Configuration:
-    return Configuration.model_validate(
-        {
-            "folder": folder,
-            "library": {
-                "library_id": "bench",
-                "name": "Bench",
-                "zone": "Europe/Oslo",
-                "reporting": {"start_on": "2026-01-01"},
-                "areas": [],
-                "branches": [],
-            },
-            "sources": [
-                {
-                    "source_id": "instagram_webhook_bench",
-                    "family": "instagram",
-                    "adapter": "instagram_webhook",
-                    "description": "Posts of Meta.",
-                    "push": push,
-                    "options": OPTIONS,
-                }
-            ],
-            "partners": {},
-            "figures": [],
-        }
+    return configuration_of(
+        folder,
+        [
+            {
+                "source_id": "instagram_webhook_bench",
+                "family": "instagram",
+                "adapter": "instagram_webhook",
+                "description": "Posts of Meta.",
+                "push": push,
+                "options": OPTIONS,
+            }
+        ],
     )
 
 
