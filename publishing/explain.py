@@ -303,6 +303,12 @@ _POST_IN_SCOPE = """
 p.area_id = $area and p.posted_on >= $start and p.posted_on < $end
     and ($branch is null or coalesce(b.branch_id, b.attribution) = $branch)
 """
+_POSTS_ONCE = f""", posts as (
+                select distinct p.account_id, p.post_id
+                from core.bridge_post_branch as b
+                inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
+                where {_POST_IN_SCOPE}
+            )"""  # noqa: S608 - holds no value from outside
 _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "visits": (
         (
@@ -476,12 +482,7 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             "What is known of the posts' numbers",
             {"core.fct_post", "core.bridge_post_branch", "core.fct_post_metric"},
             f"""
-            , posts as (
-                select distinct p.account_id, p.post_id
-                from core.bridge_post_branch as b
-                inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
-                where {_POST_IN_SCOPE}
-            )
+            {_POSTS_ONCE}
             select
                 m.metric, m.value_status, m.source_id, count(*) as posts, min(m.observed_at) as first_observed_at,
                 max(m.observed_at) as last_observed_at
@@ -495,12 +496,7 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             _DIFFERENCES,
             {"core.fct_post", "core.bridge_post_branch", "core.fct_post_metric_difference"},
             f"""
-            , posts as (
-                select distinct p.account_id, p.post_id
-                from core.bridge_post_branch as b
-                inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
-                where {_POST_IN_SCOPE}
-            )
+            {_POSTS_ONCE}
             select d.post_id, d.metric, d.chosen_source_id, d.chosen_value, d.source_id, d.value, d.difference
             from core.fct_post_metric_difference as d
             inner join posts on d.account_id = posts.account_id and d.post_id = posts.post_id
