@@ -1,9 +1,10 @@
-"""Time zones by name, checked once for every room of ingest."""
+"""Time zones by name, checked once for every room of ingest, and where their days begin."""
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from functools import cache
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 
 @cache
@@ -21,3 +22,8 @@ def known_zone(name: str) -> str:
     if name not in iana_zones():
         raise ValueError(f"{name!r} is not an IANA time zone, such as Europe/Oslo")
     return name
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Local midnight as an aware moment."""
+    return datetime.combine(day, time(), tzinfo=zone)

@@ -15,7 +15,8 @@ import yaml
 from _adapters.toy import registered
 
 from ingest.adapters import Adapter, adapter_for, adapters, register
-from ingest.config import Configuration, _read, config_folder, expand, load, start_of
+from ingest.config import Configuration, config_folder, expand, load, start_of
+from ingest.config.loading import read_yaml
 from ingest.errors import ConfigurationError
 from ingest.home import Home, naive_utc
 
@@ -434,7 +435,7 @@ def test_the_hash_is_of_the_meaning_and_not_of_the_spelling(folder: Path, tmp_pa
 
 def typed(folder: Path, name: str) -> Any:
     """A file's values with their types, as the loader sees them."""
-    return _read(folder / f"{name}.yaml")
+    return read_yaml(folder / f"{name}.yaml")
 
 
 def test_variables_are_filled_where_they_are_used_and_an_unset_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

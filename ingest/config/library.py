@@ -1,0 +1,127 @@
+"""`library.yaml` as one: its parts together, and whether they name only each other.
+
+What belongs here: checks between the parts of this one file. What does not: the parts (`places`, `doors`, `events`,
+`instagram`, `alerts`), and checks between files (`configuration`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import field_validator, model_validator
+
+from ingest.config.alerts import Alerts
+from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
+from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdentity, EventRule, EventWords
+from ingest.config.instagram import Account, PostDecision, PostRule
+from ingest.config.places import Area, Branch, OpeningException, OpeningHours
+from ingest.config.shared import Identifier, Model, require_known, require_unique
+from ingest.zones import known_zone
+
+
+class Reporting(Model):
+    """The span of local dates that the figures speak about; `end_on` is excluded and open when absent."""
+
+    start_on: date
+    end_on: date | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Reporting:
+        if self.end_on is not None and self.end_on <= self.start_on:
+            raise ValueError(f"end_on {self.end_on} is not after start_on {self.start_on}")
+        return self
+
+
+class Library(Model):
+    """`library.yaml`."""
+
+    library_id: Identifier
+    name: str
+    zone: str
+    holidays_country: str | None = None
+    holidays_language: str | None = None
+    is_simulated: bool = False
+    reporting: Reporting
+    areas: tuple[Area, ...]
+    branches: tuple[Branch, ...]
+    lines: tuple[Line, ...] = ()
+    opening_hours: tuple[OpeningHours, ...] = ()
+    opening_exceptions: tuple[OpeningException, ...] = ()
+    structural_breaks: tuple[StructuralBreak, ...] = ()
+    count_decisions: tuple[CountDecision, ...] = ()
+    estimation: Estimation = Estimation()
+    accounts: tuple[Account, ...] = ()
+    event_rules: tuple[EventRule, ...] = ()
+    event_audiences: tuple[AudienceRule, ...] = ()
+    event_words: EventWords = EventWords()
+    event_identity: EventIdentity = EventIdentity()
+    event_decisions: tuple[EventDecision, ...] = ()
+    alerts: Alerts = Alerts()
+    post_rules: tuple[PostRule, ...] = ()
+    post_decisions: tuple[PostDecision, ...] = ()
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return known_zone(value)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Library:
+        areas = require_unique("area", (a.area_id for a in self.areas))
+        branches = require_unique("branch", (b.branch_id for b in self.branches))
+        lines = require_unique("line", (line.line_id for line in self.lines))
+        require_unique("event rule", (r.rule_id for r in self.event_rules))
+        for branch in self.branches:
+            for i, member in enumerate(branch.areas):
+                require_known("area", member.area_id, areas, f"branch {branch.branch_id}")
+                if any(member.overlaps(other) for other in branch.areas[i + 1 :]):
+                    raise ValueError(f"branch {branch.branch_id} belongs to two areas at once")
+                area = next(a for a in self.areas if a.area_id == member.area_id)
+                if member.valid_from < area.valid_from or (member.valid_to or date.max) > (area.valid_to or date.max):
+                    raise ValueError(f"branch {branch.branch_id} belongs to area {area.area_id} outside its validity")
+        for line in self.lines:
+            require_known("branch", line.branch_id, branches, f"line {line.line_id}")
+        for i, line in enumerate(self.lines):
+            for other in self.lines[i + 1 :]:
+                same = (line.source_id, line.device_key, line.line_key) == (
+                    other.source_id,
+                    other.device_key,
+                    other.line_key,
+                )
+                if same and line.overlaps(other):
+                    raise ValueError(f"lines {line.line_id} and {other.line_id} claim the same sensor at once")
+        for i, hours in enumerate(self.opening_hours):
+            for other_hours in self.opening_hours[i + 1 :]:
+                if hours.collides(other_hours):
+                    raise ValueError(f"opening hours {hours.opens}-{hours.closes} stand twice for a branch and weekday")
+        for account in self.accounts:
+            require_known("area", account.area_id, areas, f"account {account.account_id}")
+        for branch_ids in [h.branch_ids for h in self.opening_hours] + [e.branch_ids for e in self.opening_exceptions]:
+            for branch_id in branch_ids:
+                require_known("branch", branch_id, branches, "opening hours")
+        for branch_id in (b for broken in self.structural_breaks for b in broken.branch_ids):
+            require_known("branch", branch_id, branches, "structural breaks")
+        require_unique("post rule", (r.rule_id for r in self.post_rules))
+        require_unique("post decision", (d.post for d in self.post_decisions))
+        for branch_ids in [r.branch_ids for r in self.post_rules] + [d.branch_ids for d in self.post_decisions]:
+            for branch_id in branch_ids:
+                require_known("branch", branch_id, branches, "post rules and decisions")
+        for i, decision in enumerate(self.count_decisions):
+            for line_id in decision.line_ids:
+                require_known("line", line_id, lines, "count decisions")
+                for other_decision in self.count_decisions[i + 1 :]:
+                    if (
+                        line_id in other_decision.line_ids
+                        and decision.first_on <= other_decision.last_on
+                        and other_decision.first_on <= decision.last_on
+                    ):
+                        raise ValueError(f"two count decisions speak of line {line_id} on the same date")
+        told: set[tuple[str, frozenset[Claim]]] = set()
+        for ruling in self.event_decisions:
+            if ruling.branch_id is not None:
+                require_known("branch", ruling.branch_id, branches, "an event decision")
+            about = "owner" if ruling.branch_id else "pair" if len(ruling.claims) == 2 else "count"
+            if (about, frozenset(ruling.claims)) in told:
+                raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
+            told.add((about, frozenset(ruling.claims)))
+        return self
