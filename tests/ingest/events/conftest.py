@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from event_reading import Reading
 from feed_bench import KEY, NOW, PASSWORD, USER, Bench, programme, set_secrets
-from ical_bodies import Reading, calendar, read_body
+from ical_bodies import calendar, read_body
 
 from ingest.config import load
 from ingest.home import Home

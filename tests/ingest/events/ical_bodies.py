@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from event_reading import Reading, read_held
 from ingest_bench import receipt_of
 
-from ingest.adapters import Parsed, Reject, adapter_for
 from ingest.catalogue import Receipt
 from ingest.config import Source
-from ingest.contracts import TABLES
-from ingest.lake import read, to_arrow
 
 RECEIVED = datetime(2026, 1, 15, 8, 0, tzinfo=UTC)
 WINDOW: dict[str, Any] = {"zone": "Europe/Oslo", "expand_from": "2025-01-01", "expand_to": "2028-01-01"}
@@ -44,42 +41,6 @@ def calendar(*events: str, header: tuple[str, ...] = ()) -> bytes:
     return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *header, *events, "END:VCALENDAR", ""]).encode()
 
 
-@dataclass
-class Reading:
-    """What a body was read as."""
-
-    parsed: Parsed
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return list(self.parsed.rows.get("event_observations", []))  # type: ignore[arg-type]
-
-    @property
-    def rejects(self) -> list[Reject]:
-        return self.parsed.rejects
-
-    @property
-    def reasons(self) -> list[str]:
-        return [reject.reason for reject in self.rejects]
-
-    def flags(self) -> set[str]:
-        return {flag for row in self.rows for flag in (row["quality_flags"] or "").split(" | ") if flag}
-
-
 def read_body(body: bytes, **options: Any) -> Reading:
-    """Read a body as the lake does, and hold the rows to the lake's contract."""
-    source = feed_source(**options)
-    adapter, checked = adapter_for(source)
-    parsed = read(adapter, source, checked, receipt(), body)
-    rows = parsed.rows.get("event_observations", [])
-    lineage = {
-        "source_id": source.source_id,
-        "receipt_id": 1,
-        "received_at": RECEIVED.replace(tzinfo=None),
-        "blob_sha256": "0" * 64,
-        "parser": "icalendar@2",
-    }
-    to_arrow(TABLES["event_observations"], [{**row, **lineage} for row in rows])
-    keys = [(row["series_id"], row["slot"]) for row in rows]  # type: ignore[index]
-    assert len(keys) == len(set(keys))
-    return Reading(parsed)
+    """Read a body as the lake does."""
+    return read_held(feed_source(**options), receipt(), body)

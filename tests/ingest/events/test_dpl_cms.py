@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from event_reading import utc
 from feed_bench import NOW, Bench
-from feed_reading import read_body, utc
+from feed_reading import read_body
 
 INSTANCE: dict[str, Any] = {
     "uuid": "i-1",

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from event_reading import Reading, utc
 from feed_bench import HOUR, NOW, Bench
-from feed_reading import Reading, feed_source, read_body, utc
+from feed_reading import feed_source, read_body
 
 from ingest.adapters import adapter_for
 from ingest.errors import ConfigurationError

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import icalendar
 import pytest
-from ical_bodies import Reading, calendar, event, read_body
+from event_reading import Reading
+from ical_bodies import calendar, event, read_body
 
 from ingest.events import _ical_child
 from ingest.events._ical_child import Bounds, Expander

@@ -13,9 +13,10 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
+from event_reading import Reading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ical_bodies import Reading, calendar, event, feed_source, read_body, receipt
+from ical_bodies import calendar, event, feed_source, read_body, receipt
 
 from ingest.adapters import adapter_for
 from ingest.events import _ical_child, ical_expand

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from ical_bodies import WINDOW, Reading, calendar, event, feed_source, read_body, receipt
+from event_reading import Reading
+from ical_bodies import WINDOW, calendar, event, feed_source, read_body, receipt
 from pydantic import ValidationError
 
 from ingest.adapters import adapter_for

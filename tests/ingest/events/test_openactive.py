@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from event_reading import Reading, utc
 from feed_bench import HOUR, NOW, Bench
-from feed_reading import Reading, read_body, utc
+from feed_reading import read_body
 
 from sandbox.event_feeds import Holding
 

@@ -14,7 +14,8 @@ from time import process_time as time_of_process
 from typing import Any
 
 import pytest
-from feed_reading import RECEIVED, Reading, feed_source, read_body, receipt, utc
+from event_reading import Reading, utc
+from feed_reading import RECEIVED, feed_source, read_body, receipt
 from openpyxl import Workbook, load_workbook
 from pyarrow.dataset import dataset
 from pydantic import ValidationError

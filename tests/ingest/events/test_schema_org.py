@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from event_reading import Reading, utc
 from feed_bench import NOW, Bench
-from feed_reading import Reading, read_body, utc
+from feed_reading import read_body
 
 from ingest.events._pages import links
 from ingest.events.schema_org import page_bytes

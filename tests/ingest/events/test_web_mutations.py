@@ -8,10 +8,11 @@ import random
 from typing import Any
 
 import pytest
+from event_reading import Reading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_bench import accidents
-from web_bench import WebReading, read_web
+from web_bench import read_web
 from web_records import FRISKUS, LIBCAL, LINKED, TEC, TRIBE, TRUMBA, item
 
 SINGLES = [{"id": 812, "json_ld": {"eventStatus": "https://schema.org/EventCancelled"}}]
@@ -136,7 +137,7 @@ def raw(document: Any) -> bytes:
     return document.encode() if isinstance(document, str) else json.dumps(document, ensure_ascii=False).encode()
 
 
-def assert_well_told(reading: WebReading) -> None:
+def assert_well_told(reading: Reading) -> None:
     for reject in reading.rejects:
         assert reject.reason not in {"parser_fault", "contract_broken"}, reject
         assert reject.pointer
@@ -157,7 +158,7 @@ def assert_well_told(reading: WebReading) -> None:
         assert all(n is None or n >= 0 for n in (report["on_site_count"], report["online_count"]))
 
 
-def read_twice(adapter: str, body: bytes) -> WebReading:
+def read_twice(adapter: str, body: bytes) -> Reading:
     reading = read_web(adapter, body)
     assert_well_told(reading)
     assert read_web(adapter, body) == reading, "reading is pure"

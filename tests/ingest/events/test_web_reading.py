@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_bench import NOW, read_web, utc
+from event_reading import utc
+from web_bench import NOW, read_web
 from web_records import FRISKUS, LIBCAL, LINKED, TEC, TRIBE, TRUMBA, item
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
+from event_reading import Reading, read_held
 from ingest_bench import receipt_of
 
-from ingest.adapters import Parsed, Reject, adapter_for
+from ingest.adapters import adapter_for
 from ingest.catalogue import Receipt
 from ingest.config import Configuration, Source
-from ingest.contracts import TABLES
 from ingest.home import Home
 from ingest.http import Limits, Session
-from ingest.lake import Lake, Way, read, stem, to_arrow
+from ingest.lake import Lake, Way, stem
 from ingest.pipeline import Outcome, poll
 from sandbox.event_portals import Holding
 
@@ -42,61 +42,10 @@ def poll_receipt(received_at: datetime = NOW) -> Receipt:
     return receipt_of(b"?", SOURCE, received_at, how="poll", is_complete=True, http_status=200)
 
 
-@dataclass
-class WebReading:
-    """What a body was read as."""
-
-    parsed: Parsed
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return list(self.parsed.rows.get("event_observations", []))  # type: ignore[arg-type]
-
-    @property
-    def reports(self) -> list[dict[str, Any]]:
-        return list(self.parsed.rows.get("attendance_reports", []))  # type: ignore[arg-type]
-
-    @property
-    def row(self) -> dict[str, Any]:
-        (only,) = self.rows
-        return only
-
-    @property
-    def rejects(self) -> list[Reject]:
-        return self.parsed.rejects
-
-    @property
-    def reasons(self) -> list[str]:
-        return [reject.reason for reject in self.rejects]
-
-    def flags(self) -> set[str]:
-        return {flag for row in self.rows for flag in (row["quality_flags"] or "").split(" | ") if flag}
-
-
-def read_web(adapter_name: str, body: bytes | object, *, received_at: datetime = NOW, **options: Any) -> WebReading:
-    """Read a body (or a document) as the lake does, and hold the rows to the lake's contracts."""
+def read_web(adapter_name: str, body: bytes | object, *, received_at: datetime = NOW, **options: Any) -> Reading:
+    """Read a body (or a document) as the lake does."""
     raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    source = source_of(adapter_name, **options)
-    adapter, checked = adapter_for(source)
-    parsed = read(adapter, source, checked, poll_receipt(received_at), raw)
-    lineage = {
-        "source_id": source.source_id,
-        "receipt_id": 1,
-        "received_at": received_at.replace(tzinfo=None),
-        "blob_sha256": "0" * 64,
-        "parser": f"{adapter.name}@{adapter.version}",
-    }
-    for table, rows in parsed.rows.items():
-        assert table in adapter.tables
-        to_arrow(TABLES[table], [{**row, **lineage} for row in rows])  # type: ignore[dict-item]
-    keys = [(row["series_id"], row["slot"]) for row in parsed.rows.get("event_observations", [])]  # type: ignore[index]
-    assert len(keys) == len(set(keys))
-    return WebReading(parsed)
-
-
-def utc(text: str) -> datetime:
-    """Naive UTC, as the lake stores it."""
-    return datetime.fromisoformat(text)
+    return read_held(source_of(adapter_name, **options), poll_receipt(received_at), raw)
 
 
 @dataclass
