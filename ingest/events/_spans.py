@@ -152,6 +152,15 @@ def span(start: Moment, end: Moment | None, *, end_day_is_excluded: bool = False
     return Span(start.at, end_at, start.on, max(end_on, start.on), start.has_time, start.zone, tuple(flags))
 
 
+def with_length(dates: Span, length: timedelta) -> Span:
+    """The dates of a holding that tells its length instead of its end."""
+    flags = tuple(flag for flag in dates.flags if flag != "no_end")
+    return span(
+        Moment(dates.start_at, dates.start_on, True, dates.zone, flags),
+        Moment(dates.start_at + length, dates.start_on, True, dates.zone),
+    )
+
+
 def read_span(start: Any, end: Any, zone: str, *, end_day_is_excluded: bool = False) -> Span:
     """Two texts as a holding's dates.
 

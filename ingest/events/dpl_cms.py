@@ -137,9 +137,8 @@ def _minimised(body: bytes) -> tuple[bytes, int | None]:
         return body, None
     if not isinstance(document, list):
         return body, None
-    return _documents.as_bytes(_minimising.impersonal([_minimising.only(item, KEPT) for item in document])), len(
-        document
-    )
+    kept = _minimising.impersonal([_minimising.only(item, KEPT) for item in document])
+    return _documents.as_bytes(kept), len(document)
 
 
 def _claim(where: str, record: Mapping[str, Any], options: DplCmsOptions) -> Claim:

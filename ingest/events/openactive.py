@@ -29,7 +29,7 @@ from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.events import _asking, _documents, _feeds, _minimising, _spans, _windows
 from ingest.events._feeds import Claim
 from ingest.events._options import FeedOptions
-from ingest.events.schema_org import first_text, organisations_of, place_of, status_of
+from ingest.events._schema_words import first_text, partners_of, place_of, status_of
 from ingest.home import naive_utc
 
 # Kinds that stand above dated sessions, or beside them. A series is never a holding; slots are bookable courts.
@@ -338,26 +338,14 @@ def _claim(item: _Item, options: OpenActiveOptions) -> Claim | None:
     dates = _spans.read_span(start, end, options.zone)
     length = _spans.read_duration(next((d for t in told if (d := first_text(t.get("duration")))), None))
     if end is None and length is not None and dates.has_time:
-        flags = tuple(flag for flag in dates.flags if flag != "no_end")
-        dates = _spans.span(
-            _spans.Moment(dates.start_at, dates.start_on, True, dates.zone, flags),
-            _spans.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
-        )
+        dates = _spans.with_length(dates, length)
     claim = Claim(item.pointer, item.series_id, dates)
     claim.title = next((text for t in told if (text := claim.say(first_text(t.get("name"))))), None)
     claim.location = next((text for t in told if (text := place_of(t.get("location"), claim))), None)
     claim.categories = claim.say_all(
         [label for t in told for key in ("category", "activity") for label in _labels(t.get(key))]
     )
-    own = {name.casefold() for name in options.own_names}
-    names = [
-        name
-        for t in told
-        for key in ("organizer", "contributor")
-        if own
-        for name in organisations_of(t.get(key))
-        if name.strip().casefold() not in own
-    ]
+    names = [name for t in told for name in partners_of(t, options.own_names)]
     found = [name for t in told for name in _feeds.partners_in(first_text(t.get("description")), options)]
     claim.partner_claims = claim.say_partners([*names, *found])
     claim.url = next((page for t in told if (page := _feeds.page_of(first_text(t.get("url"))))), None)

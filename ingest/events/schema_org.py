@@ -13,7 +13,7 @@ import html
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 from xml.etree.ElementTree import ParseError  # the type only; parsing is defusedxml's
 
@@ -29,6 +29,7 @@ from ingest.events import _asking, _documents, _feeds, _minimising, _pages, _row
 from ingest.events._feeds import Claim
 from ingest.events._listing import foremost
 from ingest.events._options import ClaimOptions
+from ingest.events._schema_words import first_text, partners_of, place_of, status_of, types_of
 from ingest.http import Answer, redacted
 
 MAX_SCRIPTS = 100
@@ -47,13 +48,6 @@ _PATHS = (
     "subEvent",
     "hasPart",
 )
-_STATUSES = {
-    "eventscheduled": ("scheduled", None),
-    "eventcancelled": ("cancelled", None),
-    "eventpostponed": ("postponed", None),
-    "eventrescheduled": ("scheduled", "rescheduled"),
-    "eventmovedonline": ("scheduled", "moved_online"),
-}
 _OTHER_TYPES = frozenset({"Festival", "Hackathon", "CourseInstance", "ExhibitionEvent", "ScheduledSession"})
 _SERIES_TYPES = frozenset({"EventSeries", "SessionSeries"})
 _WRAPPING = re.compile(r"<!--|-->|<!\[CDATA\[|\]\]>")
@@ -410,13 +404,6 @@ def _scripts_of(body: bytes, max_bytes: int) -> tuple[str, list[Any] | None]:
 # -- from a script to its events ------------------------------------------------------------------------------------
 
 
-def types_of(node: Mapping[str, Any]) -> set[str]:
-    """A node's types, without the vocabulary's address or prefix."""
-    kind = node.get("@type", node.get("type"))
-    kinds = kind if isinstance(kind, list) else [kind]
-    return {k.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for k in kinds if isinstance(k, str)}
-
-
 def _is_event(node: Mapping[str, Any]) -> bool:
     kinds = types_of(node)
     return not kinds & _SERIES_TYPES and any(k.endswith("Event") or k in _OTHER_TYPES for k in kinds)
@@ -467,10 +454,7 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     dates = _spans.read_span(start, end, options.zone)
     length = _spans.read_duration(first_text(node.get("duration")))
     if end is None and length is not None and dates.has_time:
-        dates = _spans.span(
-            _spans.Moment(dates.start_at, dates.start_on, True, dates.zone, _without_end(dates.flags)),
-            _spans.Moment(dates.start_at + length, dates.start_on, True, dates.zone),
-        )
+        dates = _spans.with_length(dates, length)
     page_of_event = first_text(node.get("url"))
     own = first_text(node.get("@id")) or page_of_event or first_text(node.get("identifier"))
     claim = Claim(place, "", dates)
@@ -484,7 +468,7 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     claim.location = place_of(node.get("location"), claim)
     claim.categories = claim.say_all(_texts(node.get("keywords")) + _texts(node.get("eventType")))
     claim.partner_claims = claim.say_partners(
-        [*_organisations(node, options), *_feeds.partners_in(_unescaped(node.get("description")), options)]
+        [*partners_of(node, options.own_names), *_feeds.partners_in(_unescaped(node.get("description")), options)]
     )
     claim.url = _feeds.page_of(page_of_event) or _feeds.page_of(page)
     claim.status = status_of(node.get("eventStatus"), claim)
@@ -496,10 +480,6 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     changed = _spans.read_moment(first_text(node.get("dateModified")), "UTC")
     claim.modified_at = changed.at if changed is not None and changed.has_time else None
     return claim
-
-
-def _without_end(flags: Sequence[str]) -> tuple[str, ...]:
-    return tuple(flag for flag in flags if flag != "no_end")
 
 
 def _is_relative(text: str, page: str) -> bool:
@@ -520,80 +500,6 @@ def _slotted(claims: list[Claim], options: SchemaOrgOptions) -> list[Claim]:
             if not options.slot_by_start:
                 claim.flags.append("shared_id")
     return claims
-
-
-# -- schema.org's words, for OpenActive too -------------------------------------------------------------------------
-
-
-def first_text(value: Any) -> str | None:
-    """A text, or the first text of a list; the value of `{"@value": …}` and the id of `{"@id": …}`."""
-    if isinstance(value, list):
-        return next((text for item in value[:20] if (text := first_text(item)) is not None), None)
-    if isinstance(value, dict):
-        value = value.get("@value", value.get("@id", value.get("value")))
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value).strip() or None
-
-
-def status_of(value: Any, claim: Claim) -> str:
-    """The status behind `eventStatus`: an address with http or https, a bare word, or an object that holds one."""
-    if isinstance(value, dict):
-        value = value.get("@id") or value.get("name") or value.get("url")
-    text = first_text(value)
-    if text is None:
-        return "scheduled"
-    status, flag = _STATUSES.get(text.rsplit("/", 1)[-1].casefold(), ("scheduled", "unknown_status"))
-    if flag is not None:
-        claim.flags.append(flag)
-    return status
-
-
-def place_of(value: Any, claim: Claim) -> str | None:
-    """Where it is: names and addresses of places, `Online` for a virtual one, several joined by ` / `."""
-    places = value if isinstance(value, list) else [value]
-    return " / ".join(dict.fromkeys(text for p in places[:20] if (text := _one_place(p, claim)))) or None
-
-
-def _one_place(value: Any, claim: Claim) -> str | None:
-    if isinstance(value, str):
-        return claim.say(value)
-    if not isinstance(value, dict):
-        return None
-    if "VirtualLocation" in types_of(value):
-        return "Online"
-    address = value.get("address")
-    parts = [first_text(value.get("name"))]
-    if isinstance(address, dict):
-        parts += [first_text(address.get(key)) for key in ("streetAddress", "addressLocality")]
-    else:
-        parts.append(first_text(address))
-    told = [claim.say(part) for part in parts]
-    return ", ".join(dict.fromkeys(part for part in told if part)) or None
-
-
-def organisations_of(value: Any) -> list[str]:
-    """Names of what is typed as an organisation. What has no type may be a person, and is left."""
-    found = []
-    for item in (value if isinstance(value, list) else [value])[:50]:
-        if not isinstance(item, dict):
-            continue
-        kinds = types_of(item)
-        name = first_text(item.get("name"))
-        if name and "Person" not in kinds and any(k.endswith("Organization") or k in _ORGANISED for k in kinds):
-            found.append(html.unescape(name))
-    return found
-
-
-_ORGANISED = frozenset({"Library", "LocalBusiness", "Corporation", "NGO", "School", "Museum", "SportsClub"})
-_ROLES: tuple[Literal["organizer", "contributor"], ...] = ("organizer", "contributor")
-
-
-def _organisations(node: Mapping[str, Any], options: SchemaOrgOptions) -> list[str]:
-    if not options.own_names:
-        return []
-    own = {name.casefold() for name in options.own_names}
-    return [name for role in _ROLES for name in organisations_of(node.get(role)) if name.strip().casefold() not in own]
 
 
 def _texts(value: Any) -> list[Any]:
