@@ -85,10 +85,11 @@ class Syncs:
 
 
 def child(bench: Any, now: datetime, step: str, **environment: str) -> subprocess.Popen[bytes]:
+    path = [Path.cwd(), HERE.parents[1], os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, str(HERE / "mortal_process.py"), str(bench.home.root), now.isoformat(), step,
          json.dumps(bench.options)],
-        env={**os.environ, "PYTHONPATH": f"{Path.cwd()}:{os.environ.get('PYTHONPATH', '')}", **environment},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), **environment},
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
