@@ -158,6 +158,7 @@ EVENT_OBSERVATIONS = Table(
         Column("location", TEXT, "Venue text as claimed."),
         Column("categories", TEXT, "Claimed categories, joined by ` | ` in the source's order."),
         Column("partner_claims", TEXT, "Claimed co-organisers, joined by ` | `; organisations only."),
+        Column("audience_claims", TEXT, "Target groups as ticked or written, joined by ` | `; never reviewed here."),
         Column("status", TEXT, "scheduled, tentative, cancelled or postponed, as the source says.", required=True),
         Column("is_public", BOOL, "False when the source marks the entry private or confidential.", required=True),
         Column("is_recurring", BOOL, "True when the occurrence was expanded from a rule or date list.", required=True),

@@ -191,10 +191,20 @@ LIBRARY_TABLES: dict[str, Table] = {
         _table(
             "event_audiences",
             "One row per rule that says whom an event is for; the first match wins.",
-            ("rule_number",),
+            ("rule_id",),
+            ("rule_id", TEXT, "The rule.", True),
             ("rule_number", INT, "Order of trial.", True),
             ("audience", TEXT, "Whom a match is for.", True),
-            ("pattern", TEXT, "Regular expression, tried on the lower-case categories and title.", True),
+            (
+                "pattern",
+                TEXT,
+                "Regular expression, tried on each lower-case target group told, else on categories and title.",
+                False,
+            ),
+            ("least_audiences", INT, "So many audiences claimed of one event tell none of them.", False),
+            _FROM,
+            _TO,
+            ("reason", TEXT, "Why.", True),
         ),
         _table(
             "event_words",

@@ -216,3 +216,12 @@ def nothing_read() -> Reject:
 def name_key(text: str) -> str:
     """A branch's, door's or column's name: NFC, casefolded, whitespace (also no-break) folded to single spaces."""
     return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", text)).casefold().split())
+
+
+def listed(text: str | None) -> str | None:
+    """What a text lists between commas, semicolons, slashes or bars, each once, joined by ` | `; None for nothing.
+
+    For cleaned texts: an address must not be cut in two before it is looked for.
+    """
+    parts = (part.strip() for part in re.split(r"[,;/|]", text or ""))
+    return " | ".join(dict.fromkeys(part for part in parts if part)) or None

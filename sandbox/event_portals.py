@@ -324,6 +324,7 @@ class EventPortals(LoopbackServer):
             "more_info": SECRET_WORD,
             "future_dates": [],
             "attendance": {"in_person": holding.on_site if is_over else 0, "online": 0},
+            "audience_breakdown": {"Children": (holding.on_site or 0) // 2 if is_over else 0, "Comment": SECRET_WORD},
         }
 
     # --- Friskus: a series is one record that shows its next date

@@ -96,3 +96,8 @@ end
 {% macro exact_sum(expression, over="") -%}
 cast(sum(cast({{ expression }} as decimal(38, 12))){{ " over " ~ over if over }} as double precision)
 {%- endmacro %}
+
+{#- A sum of shares of whole things: thirds that make one make exactly one, in whatever order they are added. -#}
+{% macro share_sum(expression) -%}
+cast(round(sum(cast({{ expression }} as decimal(38, 12))), 6) as double precision)
+{%- endmacro %}

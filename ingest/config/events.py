@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ingest.config.shared import Identifier, Model
+from ingest.config.shared import Dated, Identifier, Model
 
 # RE2, by which DuckDB matches, knows ASCII words; Python would match such a pattern, and a test by it would mislead.
 _BLIND_EDGE = re.compile(r"\\b(?:\((?:\?:)?(?:[^()|]*\|)*)?[^\W\d_a-zA-Z]|[^\W\d_a-zA-Z]\)*\\b")
@@ -50,13 +50,34 @@ class EventRule(Model):
     _is_a_pattern = field_validator("pattern")(_pattern)
 
 
-class AudienceRule(Model):
-    """Whom an event is for, by a reviewed pattern on its lower-case categories and title. The first match wins."""
+class AudienceRule(Dated):
+    """Whom an event is for, reviewed and dated by the event's first day. The first rule that matches wins.
 
+    Attributes:
+        pattern: tried on each target group that a source ticked or wrote, lower case; where no source tells any, on
+            the lower-case categories and title.
+        least_audiences: in place of a pattern, the rule about forms with every box ticked: a source that claims so
+            many different audiences of one event, or more, tells none of them, and `audience` stands for that.
+        reason: why; what was reviewed.
+    """
+
+    rule_id: Identifier
     audience: Identifier
-    pattern: str
+    pattern: str | None = None
+    least_audiences: int | None = Field(default=None, ge=2)
+    reason: str
+    valid_from: date = date(1970, 1, 1)
 
-    _is_a_pattern = field_validator("pattern")(_pattern)
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        return None if value is None else _pattern(value)
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> AudienceRule:
+        if (self.pattern is None) == (self.least_audiences is None):
+            raise ValueError(f"audience rule {self.rule_id}: give it either a pattern or least_audiences")
+        return self
 
 
 class EventWords(Model):

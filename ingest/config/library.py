@@ -71,6 +71,7 @@ class Library(Model):
         branches = require_unique("branch", (b.branch_id for b in self.branches))
         lines = require_unique("line", (line.line_id for line in self.lines))
         require_unique("event rule", (r.rule_id for r in self.event_rules))
+        require_unique("audience rule", (r.rule_id for r in self.event_audiences))
         for branch in self.branches:
             for i, member in enumerate(branch.areas):
                 require_known("area", member.area_id, areas, f"branch {branch.branch_id}")

@@ -95,7 +95,7 @@ class Claim(Words):
     def hide_words(self) -> None:
         """For private entries: the dates pass, the words stay behind, since they are the likeliest to name people."""
         self.is_public = False
-        self.title = self.location = self.categories = self.partner_claims = self.url = None
+        self.title = self.location = self.categories = self.partner_claims = self.audience_claims = self.url = None
 
 
 def partners_in(text: Any, options: ClaimOptions) -> list[str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec
 
+from ingest import wording
 from ingest.adapters import Faulty, Parsed, Reject
 from ingest.catalogue import Receipt
 from ingest.config import Source
@@ -77,6 +78,7 @@ class Claim:
     title: Any = None
     places: tuple[Any, ...] = ()
     categories: tuple[Any, ...] = ()
+    audiences: tuple[Any, ...] = ()
     partners: tuple[Any, ...] = ()
     description: Any = None
     status: str = "scheduled"
@@ -173,6 +175,7 @@ class Claims:
             words.location = ", ".join(place for place in places if place) or None
             words.categories = joined([self._text(item, words) for item in claim.categories])
             words.partner_claims = joined([*(self._text(p, words) for p in claim.partners), *self._found(claim)])
+            words.audience_claims = wording.listed(joined([self._text(group, words) for group in claim.audiences]))
             words.url = public_page(text_of(claim.url))
             words.title = title
         return event_row(

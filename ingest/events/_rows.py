@@ -43,6 +43,7 @@ class Words:
     location: str | None = None
     categories: str | None = None
     partner_claims: str | None = None
+    audience_claims: str | None = None
     status: str = "scheduled"
     is_public: bool = True
     sequence: int | None = None
@@ -94,9 +95,12 @@ def event_row(
         "status": words.status,
         "is_public": words.is_public,
         "url": words.url,
+        # A field that came later: who tells none of it keeps the hash that the claim had.
+        **({"audience_claims": words.audience_claims} if words.audience_claims else {}),
     }
     return {
         **told,
+        "audience_claims": words.audience_claims,
         "observation_id": sha("\n".join((source_id, series_id, slot)))[:32],
         "start_on": dates.start_on,
         "end_on": dates.end_on,

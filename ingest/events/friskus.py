@@ -79,7 +79,7 @@ class Friskus(Adapter):
 
     name: ClassVar[str] = "friskus"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = FriskusOptions
     polls: ClassVar[bool] = True
@@ -166,6 +166,7 @@ def _claim(record: Mapping[str, Any], options: FriskusOptions) -> Claim:
         slot=f"{start.at:%Y-%m-%dT%H:%M:%SZ}" if repeats else "",
         end=end,
         title=record.get("name"),
+        audiences=tuple(groups if isinstance(groups := record.get("age_group"), list) else [groups]),
         partners=(organization,) if is_partner else (),
         says_status=False,
         is_recurring=repeats,

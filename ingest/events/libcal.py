@@ -10,6 +10,7 @@ registrations nothing is read: bookings are not attendance. What staff fill in a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ingest.access import Variable, both_or_none, secret, token_of
-from ingest.adapters import Adapter, FetchContext, Options, Parsed, register
+from ingest.adapters import Adapter, FetchContext, Options, Parsed, Reject, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure
@@ -60,6 +61,14 @@ _FIELDS: Spec = {
 }
 
 
+# A key of the breakdown names a group; one with signs or long numbers may be something else, and stays behind.
+_WORDS = re.compile(r"[^\W\d_](?:[\w &+/-]{0,39})(?<![0-9]{5})")
+_UNKNOWN_BREAKDOWN = (
+    "people are counted under a key of audience_breakdown that nobody has named; their total was read.",
+    "Name the key in adults_keys or children_keys of the source's options.",
+)
+
+
 class LibCalOptions(WindowOptions):
     """Options of `libcal`.
 
@@ -69,12 +78,16 @@ class LibCalOptions(WindowOptions):
         calendars: the calendars' numbers.
         zero_is_reported: whether 0 people is a report here. LibCal's form begins with 0, so by default 0 on site and 0
             online says that nobody has filled it in.
+        adults_keys, children_keys: keys of `audience_breakdown` that count grown-ups and children. The site names them
+            itself, so none is known beforehand; a number under a key that is named nowhere is told as a reject.
     """
 
     client_id_env: Variable | None = None
     client_secret_env: Variable | None = None
     calendars: tuple[int, ...] = Field(default=(), max_length=50)
     zero_is_reported: bool = False
+    adults_keys: tuple[str, ...] = ()
+    children_keys: tuple[str, ...] = ()
 
 
 @register
@@ -83,7 +96,7 @@ class LibCal(Adapter):
 
     name: ClassVar[str] = "libcal"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
     options: ClassVar[type[Options]] = LibCalOptions
     polls: ClassVar[bool] = True
@@ -140,6 +153,12 @@ class LibCal(Adapter):
             if row is not None and row["pointer"] == pointer and row["end_at"] <= claims.received_at:
                 told = _attendance(event, options)
                 if told is not None:
+                    adults, children, unknown = _breakdown(event, options)
+                    for key in unknown:
+                        where = f"{pointer}.audience_breakdown.{key}"
+                        claims.rejects[where, "unknown_breakdown"] = Reject(
+                            where, "unknown_breakdown", *_UNKNOWN_BREAKDOWN
+                        )
                     reports[row["series_id"]] = {
                         "series_id": row["series_id"],
                         "slot": row["slot"],
@@ -147,6 +166,8 @@ class LibCal(Adapter):
                         "on_site_count": told[0],
                         "online_count": told[1],
                         "method": None,
+                        "adults_count": adults,
+                        "children_count": children,
                         "pointer": f"{pointer}.attendance",
                     }
         return claims.parsed(attendance=[reports[key] for key in sorted(reports)])
@@ -197,13 +218,13 @@ def _slice(client: Client, listing: Listing, calendar: int, first: date, after: 
     if not isinstance(events, list):
         raise client.wrong_shape(document, "a list `events`")
     if len(events) < MOST:
-        listing.pages.append(pick(document, {"events": _FIELDS}))
+        listing.pages.append(_allowed(document))
     elif after - first > timedelta(days=1):
         middle = first + (after - first) // 2
         _slice(client, listing, calendar, first, middle)
         _slice(client, listing, calendar, middle, after)
     else:
-        listing.pages.append(pick(document, {"events": _FIELDS}))
+        listing.pages.append(_allowed(document))
         listing.fail(
             PermanentFailure(
                 f"calendar {calendar} has {MOST} events or more on one day; the rest can't be asked for.",
@@ -211,6 +232,22 @@ def _slice(client: Client, listing: Listing, calendar: int, first: date, after: 
                 next_action="Split the calendar in LibCal, or see whether something fills it with rows.",
             )
         )
+
+
+def _allowed(document: Mapping[str, Any]) -> Any:
+    """What of an answer is landed. Of the breakdown by audience, whose keys a site makes up, the numbers alone."""
+    kept = pick(document, {"events": _FIELDS})
+    for told, event in zip(document["events"], kept["events"], strict=True):
+        numbers = _numbers(told) if isinstance(told, dict) else {}
+        if numbers:
+            event["audience_breakdown"] = numbers
+    return kept
+
+
+def _numbers(event: Mapping[str, Any]) -> dict[str, int]:
+    """The breakdown's counts under keys that are words."""
+    told = dict_of(event.get("audience_breakdown"))
+    return {key: count for key in told if _WORDS.fullmatch(key) and (count := count_of(told[key])) is not None}
 
 
 def _missed(client: Client, window: Window, failure: IngestError, options: LibCalOptions) -> Arrival:
@@ -237,6 +274,7 @@ def _claim(event: Mapping[str, Any], options: LibCalOptions) -> Claim:
         title=event.get("title"),
         places=(dict_of(event.get("location")).get("name"), dict_of(event.get("campus")).get("name")),
         categories=names_of(event.get("category")),
+        audiences=names_of(event.get("audience")),
         description=event.get("description"),
         says_status=False,
         url=dict_of(event.get("url")).get("public"),
@@ -251,3 +289,18 @@ def _attendance(event: Mapping[str, Any], options: LibCalOptions) -> tuple[int |
     if on_site is None and online is None:
         return None
     return None if not (on_site or online or options.zero_is_reported) else (on_site, online)
+
+
+def _breakdown(event: Mapping[str, Any], options: LibCalOptions) -> tuple[int | None, int | None, list[str]]:
+    """Adults and children among those on site, null where not told, and the keys with people that nobody has named."""
+    told = _numbers(event)
+    named = {*options.adults_keys, *options.children_keys}
+
+    def total(keys: tuple[str, ...]) -> int | None:
+        counts = [told[key] for key in keys if key in told]
+        return sum(counts) if counts else None
+
+    adults, children = total(options.adults_keys), total(options.children_keys)
+    if not (adults or children or options.zero_is_reported):
+        adults = children = None  # the form begins with 0 here as well
+    return adults, children, sorted(key for key, count in told.items() if count and key not in named)

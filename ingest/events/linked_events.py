@@ -90,7 +90,7 @@ class LinkedEvents(Adapter):
 
     name: ClassVar[str] = "linked_events"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = LinkedEventsOptions
     polls: ClassVar[bool] = True
@@ -180,6 +180,7 @@ def _claim(event: Mapping[str, Any], options: LinkedEventsOptions) -> Claim | No
         title=text(event.get("name")),
         places=(text(location.get("name")), text(event.get("location_extra_info"))),
         categories=tuple(text(keyword.get("name")) for keyword in dicts_of(event.get("keywords"))),
+        audiences=_ages(event.get("audience_min_age"), event.get("audience_max_age")),
         partners=(text(event.get("provider")),) if options.organizers_are_partners else (),
         description=text(event.get("description")),
         status="tentative" if is_draft and status == "scheduled" else status,
@@ -189,6 +190,12 @@ def _claim(event: Mapping[str, Any], options: LinkedEventsOptions) -> Claim | No
         url=text(event.get("info_url")),
         flags=(*flags, *doubts, *unknown),
     )
+
+
+def _ages(first: Any, last: Any) -> tuple[str, ...]:
+    """For whom it is by age, in years: `age 3-6`, `age 18-`. Nothing where neither end is told."""
+    ends = [count_of(first), count_of(last)]
+    return () if ends == [None, None] else ("age " + "-".join("" if end is None else str(end) for end in ends),)
 
 
 def _series(super_event: Any) -> tuple[str, tuple[str, ...]]:

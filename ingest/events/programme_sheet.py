@@ -215,7 +215,7 @@ class ProgrammeSheet(Adapter):
 
     name: ClassVar[str] = "programme_sheet"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
     options: ClassVar[type[Options]] = ProgrammeSheetOptions
 
@@ -538,8 +538,8 @@ class _Reader:
             claim.flags.append("no_id")
         claim.title = claim.say(title)
         claim.location = claim.say(self._text(number, "venue"))
-        kinds = (self._branch(number), self._text(number, "category"), self._text(number, "audience"))
-        claim.categories = claim.say_all(kinds)
+        claim.categories = claim.say_all((self._branch(number), self._text(number, "category")))
+        claim.audience_claims = wording.listed(claim.say(self._text(number, "audience")))
         claim.partner_claims = claim.say_partners(self._partners(number))
         word = name_key(self._text(number, "status") or "")
         claim.status = self.statuses.get(word, "scheduled")

@@ -53,10 +53,12 @@ class TrumbaOptions(WindowOptions):
         url: the calendar's address as far as `.json`.
         partner_labels: labels of the calendar's own fields that name co-organisers.
         place_labels: labels of those that name the room; added to the location.
+        audience_labels: labels of those that tell whom it is for; a comma stands between several groups.
     """
 
     partner_labels: tuple[str, ...] = ()
     place_labels: tuple[str, ...] = ()
+    audience_labels: tuple[str, ...] = ()
 
 
 @register
@@ -65,7 +67,7 @@ class Trumba(Adapter):
 
     name: ClassVar[str] = "trumba"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = TrumbaOptions
     polls: ClassVar[bool] = True
@@ -159,6 +161,7 @@ def _claim(event: Mapping[str, Any], options: TrumbaOptions) -> Claim:
         title=event.get("title"),
         places=(location, *(told[label] for label in options.place_labels if label in told)),
         categories=(event.get("categoryCalendar"),),
+        audiences=tuple(told[label] for label in options.audience_labels if label in told),
         partners=tuple(told[label] for label in options.partner_labels if label in told),
         description=event.get("description"),
         status="cancelled" if canceled is True else "scheduled",

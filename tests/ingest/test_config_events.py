@@ -14,6 +14,7 @@ from ingest.config import AudienceRule, Configuration, EventDecision, EventWords
 from ingest.library_tables import write_library_tables
 
 CLAIMS = [{"source_id": "event_a", "series_id": "u1"}, {"source_id": "event_b", "series_id": "812", "slot": "s"}]
+AUDIENCE = {"rule_id": "grown_up", "audience": "adults", "reason": "reviewed"}
 ROLE = {"reason": "seen by the branch", "decided_on": date(2024, 6, 1), "decided_by": "programme coordinator"}
 
 
@@ -58,13 +59,20 @@ def test_decisions_contradicting_each_other_or_naming_unknown_sources_are_refuse
 def test_a_word_edge_that_the_warehouse_never_sees_is_refused(pattern: str) -> None:
     """DuckDB's edge knows ASCII words: the rule would be silent for ever, and nobody would miss what it never finds."""
     with pytest.raises(ValidationError, match="edge of a word"):
-        AudienceRule.model_validate({"audience": "adults", "pattern": pattern})
+        AudienceRule.model_validate({**AUDIENCE, "pattern": pattern})
 
 
 @pytest.mark.parametrize("pattern", [r"\b(barn|småbarn)\b", r"møte\b", "årsmøte", r"(^|[^a-zæøå])årsmøte"])
 def test_other_patterns_with_norwegian_letters_are_taken(pattern: str) -> None:
     """The letters are welcome inside a word, where DuckDB reads them as they are."""
-    assert AudienceRule.model_validate({"audience": "adults", "pattern": pattern}).pattern == pattern
+    assert AudienceRule.model_validate({**AUDIENCE, "pattern": pattern}).pattern == pattern
+
+
+@pytest.mark.parametrize("more", [{}, {"pattern": "barn", "least_audiences": 3}, {"least_audiences": 1}])
+def test_an_audience_rule_is_of_one_kind(more: dict[str, Any]) -> None:
+    """A rule about words and one about forms with every box ticked are two: a mixed one would hold for neither."""
+    with pytest.raises(ValidationError):
+        AudienceRule.model_validate({**AUDIENCE, **more})
 
 
 def test_words_without_a_date_of_review_are_refused() -> None:

@@ -46,32 +46,14 @@ only_area as (
 
 ),
 
-words as (
-
-    select
-        identity.event_id,
-        {{ dbt.listagg('claim_words', "' | '", 'order by claim_words') }} as all_words
-    from (
-        select distinct
-            occurrence_id,
-            lower(coalesce(categories, '') || ' | ' || coalesce(title, '')) as claim_words
-        from {{ ref('int_events__occurrences') }}
-    ) as claims
-    inner join {{ ref('int_events__identity') }} as identity on claims.occurrence_id = identity.claim_id
-    group by identity.event_id
-
-),
-
 audiences as (
 
     select
-        words.event_id,
-        audiences.audience,
-        audiences.rule_number,
-        row_number() over (partition by words.event_id order by audiences.rule_number) as audience_rank
-    from words
-    inner join {{ ref('stg_library__event_audiences') }} as audiences
-        on {{ matches('words.all_words', 'audiences.pattern') }}
+        event_id,
+        case when count(*) = 1 then min(audience) else 'several' end as audience,
+        min(audience_basis) as audience_basis
+    from {{ ref('int_events__audiences') }}
+    group by event_id
 
 ),
 
@@ -167,8 +149,8 @@ final as (
             when partner_counts.partner_count > 0 then 'partner_named'
             else 'no_partner_named'
         end as organiser_rule,
-        coalesce(audiences.audience, 'not_told') as audience,
-        case when audiences.audience is null then 'none' else 'words' end as audience_rule,
+        audiences.audience,
+        audiences.audience_basis as audience_rule,
         rules.is_countable,
         rules.count_reason,
         coalesce(partner_counts.partner_count, 0) as partner_count,
@@ -187,7 +169,7 @@ final as (
             and {{ valid_on('memberships', 'holdings.start_on') }}
     left join partner_counts on holdings.event_id = partner_counts.event_id
     left join only_area on holdings.event_id = only_area.event_id
-    left join audiences on holdings.event_id = audiences.event_id and audiences.audience_rank = 1
+    inner join audiences on holdings.event_id = audiences.event_id
     left join online on holdings.event_id = online.event_id
     left join branch_venues on holdings.event_id = branch_venues.event_id
 

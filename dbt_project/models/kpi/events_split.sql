@@ -21,19 +21,29 @@ events as (
 
 parts as (
 
-    {% for split, column in [
-        ('type', 'kind'), ('organiser', 'organiser'), ('place', 'place'), ('audience', 'audience')
-    ] %}
+    {% for split, column in [('type', 'kind'), ('organiser', 'organiser'), ('place', 'place')] %}
         select
             '{{ split }}' as split,
             {{ column }} as split_value,
             area_id,
             owner_branch_id,
             start_on,
+            cast(1.0 as double precision) as share,
             attendance_count
         from events
-        {% if not loop.last %}union all{% endif %}
+        union all
     {% endfor %}
+    -- the one cut in which an event may stand under several values: by its shares
+    select
+        'audience' as split,
+        audiences.audience as split_value,
+        events.area_id,
+        events.owner_branch_id,
+        events.start_on,
+        audiences.share,
+        events.attendance_count
+    from events
+    inner join {{ ref('int_events__audiences') }} as audiences on events.event_id = audiences.event_id
 
 ),
 
@@ -53,9 +63,8 @@ cells as (
         figures.status_value,
         figures.as_of,
         figures.data_version,
-        count(*) as held_count,
-        count(parts.attendance_count) as reported_count,
-        sum(parts.attendance_count) as attendance_count
+        {{ share_sum('parts.share') }} as held_count,
+        {{ share_sum('parts.attendance_count * parts.share') }} as attendance_count
     from figures
     inner join parts
         on
@@ -84,8 +93,8 @@ final as (
         period_end,
         case
             when total_value is null then null
-            when figure_id = 'events_held' then cast(held_count as double precision)
-            else cast(attendance_count as double precision)
+            when figure_id = 'events_held' then held_count
+            else attendance_count
         end as value,
         case when total_value is null then status_value else 'A' end as status_value,
         as_of,

@@ -12,6 +12,7 @@ select
     location,
     categories,
     partner_claims,
+    audience_claims,
     status,
     is_public,
     is_recurring,

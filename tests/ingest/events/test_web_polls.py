@@ -334,6 +334,15 @@ def test_attendance_comes_from_what_staff_counted_and_never_from_bookings(
     assert str(1003) not in told, "0 and nothing look alike in LibCal's form"
 
 
+def test_of_libcals_breakdown_only_numbers_under_named_keys_are_landed(portals: EventPortals, tmp_path: Path) -> None:
+    """The site makes up what stands there: a comment may name people, and leaves nothing behind."""
+    polls = polls_of(tmp_path, "libcal", children_keys=["Children"])
+    assert polls.poll().failures == []
+    told = {row["series_id"]: row["children_count"] for row in polls.rows("attendance_reports")}
+    assert told == {str(h.number): (h.on_site // 2) or None for h in portals.holdings if h.end_at <= NOW and h.on_site}
+    assert SECRET_WORD.encode() not in b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+
+
 # -- Friskus and ACOS: lists of what is to come ---------------------------------------------------------------------
 
 

@@ -1,0 +1,118 @@
+"""Facts beside an event's identity, through the whole warehouse: for whom, by whom, how many came, and what came late.
+
+The rules themselves are unit tests of their models. Here histories made by hand go through all of them, and what people
+read must add up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from event_lake import EventLake, ask, build, claim
+
+from ingest.config import Configuration, Source, load
+
+AS_OF = "2024-07-01 04:00:00"
+MODELS = ("+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+fct_event",
+          "+bridge_event_claim", "+dim_source")  # fmt: skip
+MOA: dict[str, Any] = {"location": "Moa bibliotek"}
+
+
+def described(project: Path) -> Configuration:
+    """The project's library, with feeds that tests can tell as they like."""
+    base = load(project / "config")
+    sources = tuple(
+        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.")
+        for n in ("event_own", "event_town", "event_sheet")
+    )
+    others = tuple(s for s in base.sources if s.family != "events")
+    return base.model_copy(update={"sources": (*others, *sources)})
+
+
+def for_whom(lake: EventLake) -> None:
+    """The library's own feed tells no audience; the municipality's has boxes, which some posters all tick."""
+    own = [
+        claim("w-1", "2024-02-05 18:00", "Quiz", **MOA),
+        claim("w-2", "2024-02-06 11:00", "Lesestund", **MOA),
+        claim("w-3", "2024-02-07 18:00", "Opent hus", **MOA),
+        claim("w-4", "2024-02-08 18:00", "Konsert", **MOA),
+        claim("w-5", "2024-02-09 18:00", "Debatt", **MOA),
+    ]
+    every = "children | teenager | family | senior | pensioner"
+    town = [
+        claim("811", "2024-02-05 18:00", "Quiz", audience_claims="teenager | senior", **MOA),
+        claim("812", "2024-02-06 11:00", "Lesestund", audience_claims=every, **MOA),
+        claim("813", "2024-02-07 18:00", "Opent hus", audience_claims=every, **MOA),
+        claim("814", "2024-02-08 18:00", "Konsert", audience_claims="robots", **MOA),
+    ]
+    lake.fetch("event_own", "2024-01-20 04:00:00", own)
+    lake.fetch("event_town", "2024-01-20 04:01:00", town)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
+    """All histories, built once."""
+    lake = EventLake(tmp_path_factory.mktemp("dimensions"), described(project))
+    for history in (for_whom,):
+        history(lake)
+    return build(lake, project, AS_OF, *MODELS)
+
+
+def test_a_form_with_every_box_ticked_makes_no_event_one_for_children(warehouse: Path) -> None:
+    """The municipality's boxes are kept as they were; what is counted is reviewed, by a rule that says why."""
+    rows = ask(
+        warehouse,
+        "select c.series_id, a.audience, a.share, a.audience_basis, a.audience_rule from core.bridge_event_audience a "
+        "join core.bridge_event_claim c on c.event_id = a.event_id and c.source_id = 'event_own' "
+        "where c.series_id like 'w-%' order by 1, 2",
+    )
+    assert rows == [
+        ("w-1", "adults", 0.5, "claimed", "adults"),
+        ("w-1", "youth", 0.5, "claimed", "youth"),
+        ("w-2", "children", 1.0, "words", "children"),
+        ("w-3", "everyone", 1.0, "every_box", "every_box"),
+        ("w-4", "not_told", 1.0, "none", "none"),
+        ("w-5", "not_told", 1.0, "none", "none"),
+    ]
+    raw = "select audience_claim, set_aside_rule, is_used from core.bridge_event_audience_claim c join core.fct_event e "
+    told = ask(warehouse, raw + "using (event_id) where e.title = 'Opent hus' order by 1")
+    assert told == [(box, "every_box", False) for box in ("children", "family", "pensioner", "senior", "teenager")]
+    assert ask(warehouse, raw + "using (event_id) where e.title = 'Konsert'") == [("robots", None, False)]
+    assert ask(warehouse, "select audience, audience_rule from core.fct_event where title = 'Quiz'") == [
+        ("several", "claimed")
+    ]
+
+
+def test_every_cut_of_the_events_adds_up_alone(warehouse: Path) -> None:
+    """An event for two audiences is half of each: a cut by audience that counted it twice would be more than all."""
+    figures = dict(
+        ask(
+            warehouse,
+            "select (figure_id, area_id, coalesce(branch_id, ''), period_kind, period_start)::varchar, value "
+            "from kpi.figures where figure_id in ('events_held', 'event_attendances') and value is not null "
+            "and period_kind in ('month', 'quarter', 'year')",
+        )
+    )
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    for split, key, value in ask(
+        warehouse,
+        "select split, (figure_id, area_id, coalesce(branch_id, ''), period_kind, period_start)::varchar, value "
+        "from kpi.events_split where value is not null",
+    ):
+        sums[split, key] += value
+    told = {split for split, _ in sums}
+    assert {"type", "organiser", "place", "audience"} <= told
+    for (_split, key), total in sums.items():
+        assert total == pytest.approx(figures[key])
+    whole = {key for key, value in figures.items() if value and key.startswith("(events_held")}
+    for split in ("type", "organiser", "place", "audience"):
+        assert whole <= {key for named, key in sums if named == split}, split
+    halves = ask(
+        warehouse,
+        "select split_value, value from kpi.events_split where split = 'audience' and figure_id = 'events_held' "
+        "and branch_id = 'moa' and period_kind = 'month' and period_start = date '2024-02-01' order by 1",
+    )
+    assert dict(halves)["youth"] == 0.5
