@@ -9,6 +9,8 @@ with splits as (
     select 'place' as split
     union all
     select 'audience' as split
+    union all
+    select 'age' as split
 
 ),
 
@@ -34,7 +36,7 @@ sums as (
         figures.value,
         coalesce(sum(parts.value), 0) as part_sum
     from figures
-    cross join splits
+    inner join splits on splits.split <> 'age' or figures.figure_id = 'event_attendances'
     left join {{ ref('events_split') }} as parts
         on
             figures.figure_id = parts.figure_id

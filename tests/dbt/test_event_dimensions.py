@@ -7,6 +7,7 @@ read must add up.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ingest.config import Configuration, Source, load
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+fct_event",
-          "+bridge_event_claim", "+dim_source")  # fmt: skip
+          "+bridge_event_claim", "+dim_source", "+fct_event_attendance", "+fct_event_doubt")  # fmt: skip
 MOA: dict[str, Any] = {"location": "Moa bibliotek"}
 
 
@@ -52,11 +53,35 @@ def for_whom(lake: EventLake) -> None:
     lake.fetch("event_town", "2024-01-20 04:01:00", town)
 
 
+def who_came(lake: EventLake) -> None:
+    """The staff's sheet tells adults and children apart where it can; one number is for a whole series."""
+    held = [claim(f"n-{n}", f"2023-02-{n:02d} 18:00", f"Kveld {n}", **MOA) for n in range(1, 6)]
+    series = [claim("stund", f"2023-01-{d} 11:00", "Stund", slot=f"2023-01-{d}T10:00:00Z", **MOA) for d in (24, 31)]
+    lake.fetch("event_sheet", "2023-01-20 04:00:00", [*held, *series])
+
+    def report(series_id: str, day: str, **counts: Any) -> dict[str, Any]:
+        counted = {"on_site_count": None, "online_count": None, **counts}
+        at = datetime.fromisoformat(f"2023-03-{day} 10:00")
+        return {"series_id": series_id, "slot": "", "reported_at": at, "method": "counted", **counted}
+
+    first = [
+        report("n-1", "01", on_site_count=30, online_count=4, adults_count=20, children_count=10),
+        report("n-2", "01", on_site_count=12, children_count=5),
+        report("n-3", "01", on_site_count=9, adults_count=8, children_count=8),
+        report("n-4", "01", on_site_count=0),
+        report("n-5", "01", on_site_count=7),
+        report("stund", "01", on_site_count=44),
+    ]
+    lake.fetch("event_sheet", "2023-03-01 10:00:00", reports=first, how="drop", origin="a", window=None)
+    again = [report("n-1", "05", on_site_count=31, online_count=4), *(dict(r) for r in first[1:5])]
+    lake.fetch("event_sheet", "2023-03-05 10:00:00", reports=again, how="drop", origin="b", window=None)
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     """All histories, built once."""
     lake = EventLake(tmp_path_factory.mktemp("dimensions"), described(project))
-    for history in (for_whom,):
+    for history in (for_whom, who_came):
         history(lake)
     return build(lake, project, AS_OF, *MODELS)
 
@@ -77,13 +102,54 @@ def test_a_form_with_every_box_ticked_makes_no_event_one_for_children(warehouse:
         ("w-4", "not_told", 1.0, "none", "none"),
         ("w-5", "not_told", 1.0, "none", "none"),
     ]
-    raw = "select audience_claim, set_aside_rule, is_used from core.bridge_event_audience_claim c join core.fct_event e "
+    raw = (
+        "select audience_claim, set_aside_rule, is_used from core.bridge_event_audience_claim c join core.fct_event e "
+    )
     told = ask(warehouse, raw + "using (event_id) where e.title = 'Opent hus' order by 1")
     assert told == [(box, "every_box", False) for box in ("children", "family", "pensioner", "senior", "teenager")]
     assert ask(warehouse, raw + "using (event_id) where e.title = 'Konsert'") == [("robots", None, False)]
     assert ask(warehouse, "select audience, audience_rule from core.fct_event where title = 'Quiz'") == [
         ("several", "claimed")
     ]
+
+
+def test_every_version_of_a_report_is_kept_and_one_is_current(warehouse: Path) -> None:
+    """Who asks why the number changed must find the old one; nobody told apart is not nobody."""
+    rows = ask(
+        warehouse,
+        "select series_id, version_number, attendance_count, adults_present_count, children_present_count, "
+        "has_part_conflict, is_current, is_used, report_scope from core.fct_event_attendance order by 1, 2",
+    )
+    assert rows == [
+        ("n-1", 1, 34, 20, 10, False, False, False, "occurrence"),
+        ("n-1", 2, 35, None, None, False, True, True, "occurrence"),
+        ("n-2", 1, 12, None, 5, False, True, True, "occurrence"),
+        ("n-3", 1, 9, 8, 8, True, True, True, "occurrence"),
+        ("n-4", 1, 0, None, None, False, True, True, "occurrence"),
+        ("n-5", 1, 7, None, None, False, True, True, "occurrence"),
+        ("stund", 1, 44, None, None, False, True, False, "series"),
+    ]
+    doubts = ask(warehouse, "select doubt_kind, is_open from core.fct_event_doubt where source_id = 'event_sheet'")
+    assert sorted(doubts) == [("parts_exceed_total", True), ("report_on_series", True)]
+
+
+def test_a_number_for_a_whole_series_is_no_dates(warehouse: Path) -> None:
+    """Copied to each date it would be counted once for every Tuesday; its dates have no report."""
+    assert ask(
+        warehouse,
+        "select value from kpi.figures where figure_id = 'events_without_attendance' and branch_id = 'moa' "
+        "and period_kind = 'month' and period_start = date '2023-01-01'",
+    ) == [(2.0,)]
+
+
+def test_children_are_cut_out_of_those_who_came_only_where_they_were_told(warehouse: Path) -> None:
+    """Parts that are more than the whole are no parts; whoever was not told apart stands by himself."""
+    rows = ask(
+        warehouse,
+        "select split_value, value from kpi.events_split where split = 'age' and figure_id = 'event_attendances' "
+        "and branch_id = 'moa' and period_kind = 'month' and period_start = date '2023-02-01' order by 1",
+    )
+    assert rows == [("children", 5.0), ("not_told_apart", 31.0 + 7 + 9 + 0 + 7), ("online", 4.0)]
 
 
 def test_every_cut_of_the_events_adds_up_alone(warehouse: Path) -> None:
@@ -104,7 +170,7 @@ def test_every_cut_of_the_events_adds_up_alone(warehouse: Path) -> None:
     ):
         sums[split, key] += value
     told = {split for split, _ in sums}
-    assert {"type", "organiser", "place", "audience"} <= told
+    assert told == {"type", "organiser", "place", "audience", "age"}
     for (_split, key), total in sums.items():
         assert total == pytest.approx(figures[key])
     whole = {key for key, value in figures.items() if value and key.startswith("(events_held")}

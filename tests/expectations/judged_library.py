@@ -67,7 +67,8 @@ create table core.fct_event as
 create table core.fct_event_doubt as
     select unnest(['future_lost', 'changed_after_it_ended', 'one_source_took_it_out', 'one_source_cancelled_it',
         'perhaps_moved', 'perhaps_one_event', 'report_without_event', 'attendance_at_no_event',
-        'reports_disagree']) as doubt_kind, 's2' as source_id, 'x' as subject_id, 'e1' as event_id,
+        'reports_disagree', 'report_on_series', 'parts_exceed_total']) as doubt_kind, 's2' as source_id,
+        'x' as subject_id, 'e1' as event_id,
         'Something is odd.' as message, 'Ask the branch.' as next_action, false as is_open;
 create table core.fct_reject as
     select 's1' as source_id, 1::bigint as receipt_id, timestamp '2023-01-01' as received_at, 'f.csv' as origin,
@@ -147,9 +148,10 @@ create table kpi.events_split as
 select figures.figure_id, splits.split, parts.part as split_value, figures.area_id, figures.branch_id,
     figures.period_kind, figures.period_start, figures.period_end, figures.value / 2 as value
 from kpi.figures as figures,
-    (select unnest(['type', 'organiser', 'place', 'audience']) as split) as splits,
+    (select unnest(['type', 'organiser', 'place', 'audience', 'age']) as split) as splits,
     (select unnest(['one', 'two']) as part) as parts
-where figures.figure_id in ('events_held', 'event_attendances') and figures.value is not null
+where (figures.figure_id = 'event_attendances' or (figures.figure_id = 'events_held' and split <> 'age'))
+    and figures.value is not null
     and figures.period_kind in ('month', 'quarter', 'year');
 
 create table kpi.yearly_growth as

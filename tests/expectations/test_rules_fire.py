@@ -320,13 +320,15 @@ DAMAGES: dict[str, dict[str, str]] = {
                 "reports_find_their_events": "report_without_event",
                 "no_attendance_without_an_event": "attendance_at_no_event",
                 "reports_agree": "reports_disagree",
+                "series_reports_are_split": "report_on_series",
+                "parts_fit_their_total": "parts_exceed_total",
             }.items()
         },
     },
     "kpi_events_split": {
         **{
             f"{split}s_add_up": f"update kpi.events_split set value = value + 1 where split = '{split}'"
-            for split in ("type", "organiser", "place", "audience")
+            for split in ("type", "organiser", "place", "audience", "age")
         },
         "rows_are_unique": "insert into kpi.events_split from kpi.events_split",
     },

@@ -28,6 +28,16 @@ told as (
 
 ),
 
+-- One number for a whole series is no date's: it stays with the series until somebody splits it.
+series as (
+
+    select distinct
+        source_id,
+        series_id
+    from {{ ref('int_events__occurrences') }}
+
+),
+
 placed as (
 
     select
@@ -39,7 +49,12 @@ placed as (
             when by_likeness.event_id is not null then by_likeness.match_rule
             else 'none'
         end as match_rule,
-        case when by_key.event_id is not null then 100 else by_likeness.score end as match_score
+        case when by_key.event_id is not null then 100 else by_likeness.score end as match_score,
+        case
+            when by_key.event_id is not null or by_likeness.event_id is not null then 'occurrence'
+            when series.series_id is not null then 'series'
+            else 'none'
+        end as report_scope
     from reports
     inner join {{ ref('stg_library__sources') }} as sources on reports.source_id = sources.source_id
     left join told
@@ -48,6 +63,7 @@ placed as (
             and reports.series_id = told.series_id
             and reports.slot = told.slot
     left join identity as by_key on told.occurrence_id = by_key.claim_id
+    left join series on reports.source_id = series.source_id and reports.series_id = series.series_id
     left join identity as by_likeness on reports.report_id = by_likeness.claim_id and by_likeness.is_report
 
 ),

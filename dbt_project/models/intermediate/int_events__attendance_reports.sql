@@ -40,6 +40,8 @@ versions as (
             reported_at,
             on_site_count,
             online_count,
+            adults_count,
+            children_count,
             method
         from reports
     ) as told
@@ -61,6 +63,11 @@ final as (
             when ranked.on_site_count is not null or ranked.online_count is not null
                 then coalesce(ranked.on_site_count, 0) + coalesce(ranked.online_count, 0)
         end as attendance_count,
+        ranked.adults_count as adults_present_count,
+        ranked.children_count as children_present_count,
+        coalesce(
+            coalesce(ranked.adults_count, 0) + coalesce(ranked.children_count, 0) > ranked.on_site_count, false
+        ) as has_part_conflict,
         ranked.method,
         ranked.start_on,
         ranked.start_at,

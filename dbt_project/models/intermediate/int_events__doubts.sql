@@ -199,7 +199,57 @@ homeless as (
         'an attendance report fits no event' as message,
         'Correct date, time, branch or title in the report, or have the event told in a feed.' as next_action
     from reports
-    where event_id is null
+    where event_id is null and report_scope = 'none'
+
+),
+
+-- A number of a whole series waits until somebody splits it; a report of one of its dates says that it was done.
+split_series as (
+
+    select distinct
+        occurrences.source_id,
+        occurrences.series_id
+    from reports
+    inner join claims as occurrences
+        on
+            reports.event_id = occurrences.event_id
+            and reports.source_id = occurrences.source_id
+            and reports.series_id = occurrences.series_id
+
+),
+
+whole_series as (
+
+    select
+        'report_on_series' as doubt_kind,
+        reports.source_id,
+        reports.report_id as subject_id,
+        cast(null as {{ dbt.type_string() }}) as event_id,
+        reports.reported_at as noticed_at,
+        'one number is reported for a whole series; it is no date''s attendance' as message,
+        'Report each date of the series by itself.' as next_action,
+        split_series.series_id is null as is_open
+    from reports
+    left join split_series
+        on
+            reports.source_id = split_series.source_id
+            and reports.series_id = split_series.series_id
+    where reports.report_scope = 'series'
+
+),
+
+overfull as (
+
+    select
+        'parts_exceed_total' as doubt_kind,
+        source_id,
+        report_id as subject_id,
+        event_id,
+        reported_at as noticed_at,
+        'adults and children are more than all who were in the room' as message,
+        'Correct the report; until then the total is used and its parts are not.' as next_action
+    from reports
+    where has_part_conflict and event_id is not null
 
 ),
 
@@ -250,6 +300,8 @@ about_events as (
     select * from impossible
     union all
     select * from contradicted
+    union all
+    select * from overfull
 
 ),
 
@@ -261,6 +313,8 @@ final as (
         *,
         true as is_open
     from homeless
+    union all
+    select * from whole_series
     union all
     select
         about_events.doubt_kind,

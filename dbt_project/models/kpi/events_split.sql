@@ -1,4 +1,4 @@
--- Events and attendances cut four ways. Each cut alone adds up to the figure of the same place and period; across cuts
+-- Events and attendances cut four ways, attendances also by who came. Each cut alone adds up to the figure of the same place and period; across cuts
 -- nothing may be added.
 with figures as (
 
@@ -11,7 +11,11 @@ events as (
 
     select
         events.*,
-        attendance.attendance_count
+        attendance.attendance_count,
+        attendance.on_site_count,
+        attendance.online_count,
+        case when not attendance.has_part_conflict then attendance.adults_present_count end as adults_present_count,
+        case when not attendance.has_part_conflict then attendance.children_present_count end as children_present_count
     from {{ ref('int_events__events') }} as events
     left join {{ ref('int_events__attendance') }} as attendance
         on events.event_id = attendance.event_id and attendance.is_used
@@ -29,7 +33,7 @@ parts as (
             owner_branch_id,
             start_on,
             cast(1.0 as double precision) as share,
-            attendance_count
+            attendance_count as part_count
         from events
         union all
     {% endfor %}
@@ -41,9 +45,29 @@ parts as (
         events.owner_branch_id,
         events.start_on,
         audiences.share,
-        events.attendance_count
+        events.attendance_count as part_count
     from events
     inner join {{ ref('int_events__audiences') }} as audiences on events.event_id = audiences.event_id
+
+    -- who came, where staff tell them apart; it cuts the attendances, not the events
+    {% for value, counted in [
+        ('adults', 'adults_present_count'),
+        ('children', 'children_present_count'),
+        ('online', 'online_count'),
+        ('not_told_apart', 'on_site_count - coalesce(adults_present_count, 0) - coalesce(children_present_count, 0)'),
+    ] %}
+        union all
+        select
+            'age' as split,
+            '{{ value }}' as split_value,
+            area_id,
+            owner_branch_id,
+            start_on,
+            cast(1.0 as double precision) as share,
+            {{ counted }} as part_count
+        from events
+        where {{ counted }} is not null
+    {% endfor %}
 
 ),
 
@@ -64,7 +88,7 @@ cells as (
         figures.as_of,
         figures.data_version,
         {{ share_sum('parts.share') }} as held_count,
-        {{ share_sum('parts.attendance_count * parts.share') }} as attendance_count
+        {{ share_sum('parts.part_count * parts.share') }} as attendance_count
     from figures
     inner join parts
         on
@@ -72,6 +96,7 @@ cells as (
             and coalesce(figures.branch_id, parts.owner_branch_id) = parts.owner_branch_id
             and parts.start_on >= figures.period_start
             and parts.start_on < figures.period_end
+    where parts.split <> 'age' or figures.figure_id = 'event_attendances'
     group by
         figures.figure_id, figures.definition_version, parts.split, parts.split_value, figures.area_id,
         figures.branch_id, figures.period_kind, figures.period_start, figures.period_end, figures.value,
