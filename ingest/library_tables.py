@@ -273,6 +273,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("partner_id", TEXT, "The partner.", True),
             ("partner_name", TEXT, "Name of the organisation.", True),
             ("organisation_number", TEXT, "Organisation number, where it has one.", False),
+            ("unit_id", TEXT, "The partner that stands for the named unit: itself, or what it was renamed from.", True),
             ("is_baseline", BOOL, "Whether it stands on the frozen baseline list.", True),
         ),
         _table(
@@ -531,6 +532,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
         ],
     )
     baseline = set(partners.baseline.partner_ids) if partners.baseline else set()
+    units = partners.units()
     yield (
         "partners",
         [
@@ -538,6 +540,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "partner_id": p.partner_id,
                 "partner_name": p.name,
                 "organisation_number": p.organisation_number,
+                "unit_id": units[p.partner_id],
                 "is_baseline": p.partner_id in baseline,
             }
             for p in partners.partners

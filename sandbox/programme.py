@@ -141,6 +141,9 @@ _ORGANISATIONS = (
 )  # fmt: skip
 # A partner of the baseline under the name it took in 2023: an alias in partners.yaml, and not a new partner.
 RENAMED = (11, "Simfjord ungdomsforum")
+# A choir of a partner of the baseline: a new unit of 2023, and no new organisation.
+UNIT = (49, "Simfjord songlag barnekoret")
+UNIT_OF = 9
 
 
 def at(day: date, clock: str = "00:00") -> datetime:
@@ -340,6 +343,8 @@ class _Editor:
         for number in range(1, BASELINE + 1):
             if number == RENAMED[0] and year >= 2023:
                 yield number, RENAMED[1]
+            elif number == UNIT_OF and year == 2023:
+                yield UNIT
             elif (number + year) % 5:  # a few rest each year
                 yield number, partner_name(number)
         first = BASELINE + 1

@@ -26,6 +26,7 @@ from ingest.errors import PermanentFailure
 from ingest.landing import write_atomically
 from sandbox.graph_account import AccountInsights
 from sandbox.instagram import TAGS, Profile, metric_at
+from sandbox.programme import UNIT, UNIT_OF, partner_id
 from sandbox.visits import open_quarters
 from sandbox.world import CLOCK, World, poll_moments
 
@@ -199,29 +200,34 @@ def _attendance(world: World) -> Iterator[TrueFigure]:
 
 
 def _partners(world: World) -> Iterator[TrueFigure]:
-    """Organisations whose first event held falls in the period and that the baseline list does not name."""
+    """Organisations, and named units, whose first event held falls in the period and that the list does not name."""
     baseline = world.configuration.partners.baseline
     if baseline is None:
         return
     branches = {b.branch_id: b for b in world.configuration.library.branches}
-    new = _Sums(world)
     kinds = ("month", "quarter", "year")
-    for branch in branches.values():
-        for day in world.days:
-            area_id = area_of(branch, day)
-            if area_id is not None and day >= baseline.frozen_on:
-                new.add(area_id, None, day, 0, kinds)
-    seen: set[str] = set(baseline.partner_ids)
-    for event in world.programme.held:  # in order of their start
-        if event.partner_id is None or event.partner_id in seen:
-            continue
-        seen.add(event.partner_id)
-        area_id = area_of(branches[event.branch_id], event.start.date())
-        if area_id is not None:
-            new.add(area_id, None, event.start.date(), 1, kinds)
-    for figure in new.told("partners_new"):
-        if date.fromisoformat(figure.period_start) >= baseline.frozen_on:
-            yield figure
+    parents = {partner_id(UNIT[0]): partner_id(UNIT_OF)}
+    for figure_id, organisations in (("partners_new", parents), ("partners_new_units", {})):
+        new = _Sums(world)
+        for branch in branches.values():
+            for day in world.days:
+                area_id = area_of(branch, day)
+                if area_id is not None and day >= baseline.frozen_on:
+                    new.add(area_id, None, day, 0, kinds)
+        seen: set[str] = set(baseline.partner_ids)
+        for event in world.programme.held:  # in order of their start
+            if event.partner_id is None:
+                continue
+            who = organisations.get(event.partner_id, event.partner_id)
+            if who in seen:
+                continue
+            seen.add(who)
+            area_id = area_of(branches[event.branch_id], event.start.date())
+            if area_id is not None:
+                new.add(area_id, None, event.start.date(), 1, kinds)
+        for figure in new.told(figure_id):
+            if date.fromisoformat(figure.period_start) >= baseline.frozen_on:
+                yield figure
 
 
 def _social(world: World) -> Iterator[TrueFigure]:

@@ -56,6 +56,7 @@ class Partners(Model):
     @model_validator(mode="after")
     def _holds_together(self) -> Partners:
         known = require_unique("partner", (p.partner_id for p in self.partners))
+        require_unique("organisation number", (p.organisation_number for p in self.partners if p.organisation_number))
         for partner_id in self.baseline.partner_ids if self.baseline else ():
             require_known("partner", partner_id, known, "the baseline list")
         above: dict[str, set[str]] = {}
@@ -76,6 +77,16 @@ class Partners(Model):
             if start in reached:
                 raise ValueError(f"partner {start} is part of itself, or renamed from itself")
         return self
+
+    def units(self) -> dict[str, str]:
+        """The named unit that each partner is: itself, or what it was renamed from. What it is part of is another."""
+        by_id = {p.partner_id: p for p in self.partners}
+
+        def unit(partner_id: str) -> str:
+            renamed = by_id[partner_id].renamed_from
+            return partner_id if renamed is None else unit(renamed.partner_id)
+
+        return {partner_id: unit(partner_id) for partner_id in by_id}
 
     def organisations(self) -> list[tuple[str, str, date | None, date | None]]:
         """Which organisation each partner belongs to: (partner, organisation, from, to), spans by date, gapless.

@@ -97,7 +97,8 @@ create table core.dim_figure as
         ('visits', 'visits', 'sum'), ('visits_per_open_hour', 'visits', 'ratio'),
         ('visits_per_inhabitant', 'visits', 'ratio'), ('events_held', 'events', 'sum'),
         ('event_attendances', 'events', 'sum'), ('events_with_partner', 'events', 'sum'),
-        ('partners_new', 'partners', 'sum'), ('followers', 'social', 'last'), ('posts', 'social', 'sum'),
+        ('partners_new', 'partners', 'sum'), ('partners_new_units', 'partners', 'sum'),
+        ('followers', 'social', 'last'), ('posts', 'social', 'sum'),
         ('engagement_rate', 'social', 'ratio'), ('follower_growth', 'social', 'sum'),
         ('days_since_last_post', 'social', 'last'), ('views', 'social', 'sum'), ('interactions', 'social', 'sum'),
         ('reach_28_days', 'social', 'none'), ('posts_unassigned_share', 'social', 'ratio')
@@ -171,7 +172,7 @@ WIDE = {
     "visits_year": ("year", ("visits", "visits_per_open_hour", "visits_per_inhabitant")),
     "events_month": ("month", ("events_held", "events_with_partner", "event_attendances")),
     "events_year": ("year", ("events_held", "events_with_partner", "event_attendances")),
-    "partners_year": ("year", ("partners_new",)),
+    "partners_year": ("year", ("partners_new", "partners_new_units")),
     "social_month": (
         "month",
         (

@@ -104,6 +104,7 @@ def test_organisations_follow_renamings_always_and_parents_by_date() -> None:
             ]
         }
     )  # fmt: skip
+    assert partners.units() == {"old": "old", "new": "old", "unit": "unit"}
     assert partners.organisations() == [
         ("old", "old", None, None),
         ("new", "old", None, None),

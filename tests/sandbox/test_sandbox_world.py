@@ -13,7 +13,7 @@ from ingest.config import Configuration
 from ingest.errors import ConfigurationError
 from sandbox import truth, vendors, visits
 from sandbox.instagram import SETTLED_AFTER
-from sandbox.programme import HELD, NEW_PARTNERS, PARTNERS, at, calendar_bytes, partner_id
+from sandbox.programme import HELD, NEW_PARTNERS, PARTNERS, UNIT, at, calendar_bytes, partner_id
 from sandbox.world import CLOCK, END_ON, World, build, poll_moments
 
 
@@ -34,6 +34,7 @@ def test_events_rise_by_a_fifth_and_new_partners_by_two_dozen(told: dict[tuple[o
     held = [told["events_held", "1507", None, "year", f"{year}-01-01"] for year in (2022, 2023)]
     assert held == [500, 600]
     assert told["partners_new", "1507", None, "year", "2023-01-01"] == 24
+    assert told["partners_new_units", "1507", None, "year", "2023-01-01"] == 25
     assert ("partners_new", "1507", None, "year", "2022-01-01") not in told
 
 
@@ -135,9 +136,9 @@ def test_new_partners_are_registered_are_on_no_list_and_were_there(world: World)
     registered = {p.partner_id for p in partners.partners}
     active = {h.partner_id for h in world.programme.held if h.partner_id}
     assert active <= registered
-    assert len(registered) == PARTNERS
+    assert len(registered) == PARTNERS + 1
     assert partner_id(PARTNERS) in registered - active
-    assert len(active - set(partners.baseline.partner_ids)) == sum(NEW_PARTNERS.values())
+    assert len(active - set(partners.baseline.partner_ids) - {partner_id(UNIT[0])}) == sum(NEW_PARTNERS.values())
     assert {h.partner_id for h in world.programme.held if h.partner_id and h.start.year == 2022} <= set(
         partners.baseline.partner_ids
     )

@@ -62,7 +62,11 @@ partner_acts as (
         events.receipt_id,
         events.blob_sha256,
         count(*) as observation_count
-    from {{ ref('int_partners__organisations') }} as first_acts
+    from (
+        select first_event_id from {{ ref('int_partners__organisations') }}
+        union
+        select first_event_id from {{ ref('int_partners__units') }}
+    ) as first_acts
     inner join {{ ref('int_events__events') }} as events on first_acts.first_event_id = events.event_id
     group by events.start_on, events.owner_branch_id, events.source_id, events.receipt_id, events.blob_sha256
 

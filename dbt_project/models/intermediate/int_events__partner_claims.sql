@@ -45,8 +45,10 @@ final as (
         named.partner_claim,
         named.partner_id,
         coalesce(organisations.organisation_id, named.partner_id) as organisation_id,
+        coalesce(registry.unit_id, named.partner_id) as unit_id,
         named.is_registered
     from named
+    left join {{ ref('stg_library__partners') }} as registry on named.partner_id = registry.partner_id
     left join organisations
         on
             named.partner_id = organisations.partner_id

@@ -1,5 +1,6 @@
--- New partners, counted as organisations: first act inside the period and not on the frozen baseline list. Without a list,
--- or before it was frozen, nothing can be called new: that is unverifiable, not zero.
+-- New partners, counted as organisations and, as a variant, as named units: first act inside the period and not on the
+-- frozen baseline list. Without a list, or before it was frozen, nothing can be called new: that is unverifiable, not
+-- zero.
 with areas_periods as (
 
     select
@@ -22,14 +23,38 @@ baseline as (
 
 first_acts as (
 
-    select * from {{ ref('int_partners__organisations') }}
+    select
+        'partners_new' as figure_id,
+        organisation_id as subject_id,
+        area_id,
+        first_act_on
+    from {{ ref('int_partners__organisations') }}
     where not is_baseline
+
+    union all
+
+    select
+        'partners_new_units' as figure_id,
+        unit_id as subject_id,
+        area_id,
+        first_act_on
+    from {{ ref('int_partners__units') }}
+    where not is_baseline
+
+),
+
+figures as (
+
+    select 'partners_new' as figure_id
+    union all
+    select 'partners_new_units' as figure_id
 
 ),
 
 counts as (
 
     select
+        figures.figure_id,
         areas_periods.area_id,
         areas_periods.period_kind,
         areas_periods.period_start,
@@ -37,16 +62,18 @@ counts as (
         areas_periods.is_whole,
         areas_periods.is_covered,
         baseline.frozen_on,
-        count(first_acts.organisation_id) as new_count
+        count(first_acts.subject_id) as new_count
     from areas_periods
+    cross join figures
     cross join baseline
     left join first_acts
         on
-            areas_periods.area_id = first_acts.area_id
+            figures.figure_id = first_acts.figure_id
+            and areas_periods.area_id = first_acts.area_id
             and first_acts.first_act_on >= areas_periods.period_start
             and first_acts.first_act_on < areas_periods.period_end
     group by
-        areas_periods.area_id, areas_periods.period_kind, areas_periods.period_start, areas_periods.period_end,
+        figures.figure_id, areas_periods.area_id, areas_periods.period_kind, areas_periods.period_start, areas_periods.period_end,
         areas_periods.is_whole, areas_periods.is_covered, baseline.frozen_on
 
 ),
@@ -54,7 +81,7 @@ counts as (
 final as (
 
     select
-        'partners_new' as figure_id,
+        figure_id,
         area_id,
         cast(null as {{ dbt.type_string() }}) as branch_id,
         period_kind,

@@ -1,56 +1,27 @@
 -- A partner's first dated act of cooperation, over all time that the feeds tell of.
-with claims as (
-
-    select * from {{ ref('int_events__partner_claims') }}
-
-),
-
-events as (
-
-    select * from {{ ref('int_events__events') }}
-    where is_countable and area_id is not null
-
-),
-
-registry as (
-
-    select * from {{ ref('stg_library__partners') }}
-
-),
-
-acts as (
+with acts as (
 
     select
-        claims.partner_id,
-        claims.organisation_id,
-        claims.is_registered,
-        claims.partner_claim,
-        events.event_id,
-        events.area_id,
-        events.start_on,
-        row_number() over (
-            partition by claims.partner_id
-            order by events.start_at, events.event_id, claims.partner_claim
-        ) as act_number
-    from claims
-    inner join events on claims.event_id = events.event_id
+        *,
+        row_number() over (partition by partner_id order by acted_at, event_id) as act_number
+    from {{ ref('int_partners__acts') }}
 
 ),
 
 final as (
 
     select
-        acts.partner_id,
-        acts.organisation_id,
-        coalesce(registry.partner_name, acts.partner_claim) as partner_name,
-        acts.is_registered,
-        coalesce(registry.is_baseline, false) as is_baseline,
-        acts.start_on as first_act_on,
-        acts.event_id as first_event_id,
-        acts.area_id
+        partner_id,
+        organisation_id,
+        unit_id,
+        partner_name,
+        is_registered,
+        is_baseline,
+        acted_on as first_act_on,
+        event_id as first_event_id,
+        area_id
     from acts
-    left join registry on acts.partner_id = registry.partner_id
-    where acts.act_number = 1
+    where act_number = 1
 
 )
 

@@ -1,5 +1,5 @@
--- Events and attendances cut four ways, attendances also by who came. Each cut alone adds up to the figure of the same place and period; across cuts
--- nothing may be added.
+-- Events and attendances cut four ways, attendances also by who came. Each cut alone adds up to the figure of the same
+-- place and period; across cuts nothing may be added.
 with figures as (
 
     select * from {{ ref('figures') }}
