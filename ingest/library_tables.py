@@ -17,7 +17,7 @@ from typing import Any
 import holidays
 import pyarrow as pa
 
-from ingest.config import Configuration, Library
+from ingest.config import Configuration, EventDecision, Library
 from ingest.contracts import BOOL, DATE, FLOAT, INT, TEXT, Column, Table
 from ingest.errors import ConfigurationError
 from ingest.lake import parquet_bytes, to_arrow
@@ -228,16 +228,25 @@ LIBRARY_TABLES: dict[str, Table] = {
         ),
         _table(
             "event_decisions",
-            "One row per decision of a person about one claim, or about a pair of claims.",
-            ("verdict", "source_id", "series_id", "slot", "other_source_id", "other_series_id", "other_slot"),
-            ("verdict", TEXT, "same, different, countable, not_countable or owner_branch.", True),
+            "One row per decision of a person about one claim, or about a pair of claims, and host branch.",
+            (
+                "verdict",
+                "source_id",
+                "series_id",
+                "slot",
+                "other_source_id",
+                "other_series_id",
+                "other_slot",
+                "branch_id",
+            ),
+            ("verdict", TEXT, "same, different, countable, not_countable, owner_branch or host_branch.", True),
             ("source_id", TEXT, "Source of the claim.", True),
             ("series_id", TEXT, "Series of the claim.", True),
             ("slot", TEXT, "Slot of the claim.", True),
             ("other_source_id", TEXT, "Source of the other claim of a pair.", False),
             ("other_series_id", TEXT, "Series of the other claim.", False),
             ("other_slot", TEXT, "Slot of the other claim.", False),
-            ("branch_id", TEXT, "The owner, for owner_branch.", False),
+            ("branch_id", TEXT, "The owner, for owner_branch; one of the hosts, for host_branch.", False),
             ("reason", TEXT, "Why.", True),
             ("decided_on", DATE, "When it was decided.", True),
             ("decided_by", TEXT, "Role of who decided.", True),
@@ -496,7 +505,9 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
         "event_decisions",
         [
             {
-                **decision.model_dump(exclude={"claims"}),
+                **decision.model_dump(exclude={"claims", "branch_ids"}),
+                "verdict": verdict,
+                "branch_id": branch_id,
                 **decision.claims[0].model_dump(),
                 **{
                     f"other_{key}": value
@@ -505,6 +516,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 },
             }
             for decision in library.event_decisions
+            for verdict, branch_id in _verdicts(decision)
         ],
     )
     yield (
@@ -606,6 +618,16 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             for s in configuration.sources
         ],
     )
+
+
+def _verdicts(decision: EventDecision) -> list[tuple[str, str | None]]:
+    """A decision as the warehouse reads it: of several hosts the first is the owner, and each is a host."""
+    if not decision.branch_ids:
+        return [(decision.verdict, decision.branch_id)]
+    return [
+        ("owner_branch", decision.branch_ids[0]),
+        *(("host_branch", branch_id) for branch_id in decision.branch_ids),
+    ]
 
 
 def _minute(clock: Any) -> int:

@@ -424,6 +424,19 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             order by e.start_on, e.event_id
             """,
         ),
+        (
+            "Events that branches held together",
+            {"core.fct_event", "core.bridge_event_branch"},
+            """
+            select e.start_on, e.title, b.branch_id, b.branch_role, b.branch_rule, b.share, e.is_countable, e.event_id
+            from core.bridge_event_branch as b
+            inner join core.fct_event as e on b.event_id = e.event_id
+            inner join members as m
+                on b.branch_id = m.branch_id and e.start_on >= m.from_on and e.start_on < m.to_on
+            where e.start_on >= $start and e.start_on < $end and b.share > 0 and b.share < 1
+            order by e.start_on, e.event_id, b.branch_id
+            """,
+        ),
     ),
     "partners": (
         (

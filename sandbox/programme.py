@@ -10,7 +10,7 @@ All organisations are invented; "Simfjord" is no place. Times are naive local wa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -69,12 +69,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Held:
-    """One event that truly took place."""
+    """One event that truly took place.
+
+    Attributes:
+        other_branch_id: the branch that held it together with the first, as equals.
+    """
 
     uid: str
     start: datetime
     branch_id: str
     partner_id: str | None
+    other_branch_id: str | None = None
+
+    @property
+    def branch_ids(self) -> tuple[str, ...]:
+        """The branches that held it, the one that answers for it first."""
+        return (self.branch_id,) if self.other_branch_id is None else (self.branch_id, self.other_branch_id)
 
 
 @dataclass
@@ -198,6 +208,7 @@ class _Editor:
         for year in HELD:
             self._singles(year)
         self._announced()
+        self._held_together()
         self.made.entries.sort(key=lambda e: (e.start, e.uid))
         self.made.held.sort(key=lambda h: (h.start, h.uid))
         return self.made
@@ -391,6 +402,22 @@ class _Editor:
         )
         self.made.entries.append(entry)
         self._hold(uid, start, branch_id, partner)
+
+    def _held_together(self) -> None:
+        """The first evening of each year that the main library had by itself at home, it held with Moa."""
+        entries = {entry.uid: n for n, entry in enumerate(self.made.entries)}
+        for year in HELD:
+            n, held = next(
+                (n, held)
+                for n, held in enumerate(self.made.held)
+                if (held.start.year, held.branch_id, held.partner_id) == (year, "alesund", None)
+                and held.uid.startswith("arrangement-")
+                and not self.made.entries[entries[held.uid]].categories
+            )
+            entry = self.made.entries[entries[held.uid]]
+            together = (self.names["alesund"], self.names["moa"])
+            self.made.entries[entries[held.uid]] = replace(entry, categories=together)
+            self.made.held[n] = replace(held, other_branch_id="moa")
 
     def _announced(self) -> None:
         """Events after the clock: announced, not held."""

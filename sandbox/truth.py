@@ -26,7 +26,7 @@ from ingest.errors import PermanentFailure
 from ingest.landing import write_atomically
 from sandbox.graph_account import AccountInsights
 from sandbox.instagram import TAGS, Profile, metric_at
-from sandbox.programme import UNIT, UNIT_OF, partner_id
+from sandbox.programme import UNIT, UNIT_OF, Held, partner_id
 from sandbox.visits import open_quarters
 from sandbox.world import CLOCK, World, poll_moments
 
@@ -136,6 +136,11 @@ def visits(world: World) -> Iterator[TrueFigure]:
                 yield TrueFigure("visits_per_inhabitant", area.area_id, None, "year", key[3].isoformat(), value)
 
 
+def _shares(event: Held) -> list[tuple[str | None, float]]:
+    """What of an event is each host's, and all of it the area's (None). Hosts of one event stand in one area here."""
+    return [*((branch_id, 1 / len(event.branch_ids)) for branch_id in event.branch_ids), (None, 1.0)]
+
+
 def _events(world: World) -> Iterator[TrueFigure]:
     branches = {b.branch_id: b for b in world.configuration.library.branches}
     held, with_partner = _Sums(world), _Sums(world)
@@ -152,9 +157,9 @@ def _events(world: World) -> Iterator[TrueFigure]:
         area_id = area_of(branches[event.branch_id], day)
         if area_id is None:
             continue
-        for branch_id in (event.branch_id, None):
-            held.add(area_id, branch_id, day, 1, kinds)
-            with_partner.add(area_id, branch_id, day, 1 if event.partner_id else 0, kinds)
+        for branch_id, share in _shares(event):
+            held.add(area_id, branch_id, day, share, kinds)
+            with_partner.add(area_id, branch_id, day, share if event.partner_id else 0, kinds)
     yield from held.told("events_held")
     yield from with_partner.told("events_with_partner")
 
@@ -181,14 +186,14 @@ def _attendance(world: World) -> Iterator[TrueFigure]:
         area_id = area_of(branches[one.held.branch_id], day)
         if area_id is None:
             continue
-        for scope in (one.held.branch_id, None):
-            held.add(area_id, scope, day, 1, kinds)
-            (told if one.is_told else untold).add(area_id, scope, day, 1, kinds)
+        for scope, part in _shares(one.held):
+            held.add(area_id, scope, day, part, kinds)
+            (told if one.is_told else untold).add(area_id, scope, day, part, kinds)
             values = (one.present, 1 if one.present >= 2 else 0)
             for value, (true, reported) in zip(values, measures.values(), strict=True):
-                true.add(area_id, scope, day, value, kinds)
+                true.add(area_id, scope, day, value * part, kinds)
                 if one.is_told:
-                    reported.add(area_id, scope, day, value, kinds)
+                    reported.add(area_id, scope, day, value * part, kinds)
     yield from untold.told("events_without_attendance")
     for figure_id, (true, reported) in measures.items():
         for key, count in held.values.items():

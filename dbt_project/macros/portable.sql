@@ -97,7 +97,20 @@ end
 cast(sum(cast({{ expression }} as decimal(38, 12))){{ " over " ~ over if over }} as double precision)
 {%- endmacro %}
 
-{#- A sum of shares of whole things: thirds that make one make exactly one, in whatever order they are added. -#}
+{#- A sum of shares of whole things, to nine decimals: the same in whatever order they are added, and three thirds are one. -#}
 {% macro share_sum(expression) -%}
-cast(round(sum(cast({{ expression }} as decimal(38, 12))), 6) as double precision)
+cast(round(sum(cast({{ expression }} as decimal(38, 12))), 9) as double precision)
+{%- endmacro %}
+
+{#- Of sums of shares, what they make together: to six decimals, for each was rounded itself. -#}
+{% macro whole_again(expression) -%}
+cast(round(cast({{ expression }} as decimal(38, 12)), 6) as double precision)
+{%- endmacro %}
+
+{#- A count as people read it: without decimals, but with two where events are shared. -#}
+{% macro count_text(number) -%}
+case
+    when round({{ number }}) = {{ number }} then {{ whole_text(number) }}
+    else cast(round(cast({{ number }} as decimal(38, 12)), 2) as {{ dbt.type_string() }})
+end
 {%- endmacro %}

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ingest.config.shared import Dated, Identifier, Model
+from ingest.config.shared import Dated, Identifier, Model, require_unique
 
 # RE2, by which DuckDB matches, knows ASCII words; Python would match such a pattern, and a test by it would mislead.
 _BLIND_EDGE = re.compile(r"\\b(?:\((?:\?:)?(?:[^()|]*\|)*)?[^\W\d_a-zA-Z]|[^\W\d_a-zA-Z]\)*\\b")
@@ -144,14 +144,17 @@ class EventDecision(Model):
     """What a person decided about claims of events; it goes before every rule.
 
     Attributes:
-        verdict: `same` or `different` of two claims; `countable`, `not_countable` or `owner_branch` of one.
+        verdict: `same` or `different` of two claims; `countable`, `not_countable`, `owner_branch` or `host_branches` of
+            one.
         branch_id: the owner, for `owner_branch`.
+        branch_ids: the branches that held it together, for `host_branches`; the first answers for it.
         decided_by: the role, not the person.
     """
 
-    verdict: Literal["same", "different", "countable", "not_countable", "owner_branch"]
+    verdict: Literal["same", "different", "countable", "not_countable", "owner_branch", "host_branches"]
     claims: tuple[Claim, ...]
     branch_id: Identifier | None = None
+    branch_ids: tuple[Identifier, ...] = ()
     reason: str
     decided_on: date
     decided_by: str
@@ -163,4 +166,7 @@ class EventDecision(Model):
             raise ValueError(f"the verdict {self.verdict!r} is about {wanted} different claim(s)")
         if (self.branch_id is not None) != (self.verdict == "owner_branch"):
             raise ValueError("branch_id belongs to the verdict 'owner_branch', and to no other")
+        if bool(self.branch_ids) != (self.verdict == "host_branches"):
+            raise ValueError("branch_ids belongs to the verdict 'host_branches', and to no other")
+        require_unique("the decision on hosts: branch", self.branch_ids)
         return self

@@ -121,7 +121,9 @@ class Library(Model):
         for ruling in self.event_decisions:
             if ruling.branch_id is not None:
                 require_known("branch", ruling.branch_id, branches, "an event decision")
-            about = "owner" if ruling.branch_id else "pair" if len(ruling.claims) == 2 else "count"
+            for branch_id in ruling.branch_ids:
+                require_known("branch", branch_id, branches, "an event decision")
+            about = "owner" if ruling.branch_id or ruling.branch_ids else "pair" if len(ruling.claims) == 2 else "count"
             if (about, frozenset(ruling.claims)) in told:
                 raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
             told.add((about, frozenset(ruling.claims)))

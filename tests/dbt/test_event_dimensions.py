@@ -18,7 +18,8 @@ from ingest.config import Configuration, Source, load
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+fct_event",
-          "+bridge_event_claim", "+dim_source", "+fct_event_attendance", "+fct_event_doubt")  # fmt: skip
+          "+bridge_event_claim", "+dim_source", "+fct_event_attendance", "+fct_event_doubt",
+          "+bridge_event_branch")  # fmt: skip
 MOA: dict[str, Any] = {"location": "Moa bibliotek"}
 
 
@@ -77,11 +78,22 @@ def who_came(lake: EventLake) -> None:
     lake.fetch("event_sheet", "2023-03-05 10:00:00", reports=again, how="drop", origin="b", window=None)
 
 
+def held_together(lake: EventLake) -> None:
+    """Branches of one municipality, and of two, hold an evening together; one holds another's in its own rooms."""
+    both = [
+        claim("t-1", "2023-06-05 18:00", "Felles kveld", location="Moa bibliotek", categories="Moa | Skodje | Vatne"),
+        claim("t-2", "2024-03-05 18:00", "Grensekveld", location="Moa bibliotek", categories="Moa | Brattvåg"),
+        claim("t-3", "2023-06-06 18:00", "Gjestespel", location="Skodje bibliotek", categories="Moa"),
+        claim("t-4", "2023-06-07 18:00", "Parkkveld", location="Byparken", categories="Moa"),
+    ]
+    lake.fetch("event_own", "2023-05-20 04:00:00", both)
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     """All histories, built once."""
     lake = EventLake(tmp_path_factory.mktemp("dimensions"), described(project))
-    for history in (for_whom, who_came):
+    for history in (for_whom, who_came, held_together):
         history(lake)
     return build(lake, project, AS_OF, *MODELS)
 
@@ -182,3 +194,39 @@ def test_every_cut_of_the_events_adds_up_alone(warehouse: Path) -> None:
         "and branch_id = 'moa' and period_kind = 'month' and period_start = date '2024-02-01' order by 1",
     )
     assert dict(halves)["youth"] == 0.5
+
+
+def test_branches_that_hold_an_event_together_add_up_to_one(warehouse: Path) -> None:
+    """Counted at each it would be three; and what two municipalities hold together is half of each."""
+    rows = ask(
+        warehouse,
+        "select e.title, b.branch_id, b.area_id, b.branch_role, round(b.share, 6) from core.bridge_event_branch b "
+        "join core.fct_event e using (event_id) where e.title in ('Felles kveld', 'Grensekveld', 'Gjestespel', "
+        "'Parkkveld') order by 1, 2",
+    )
+    assert rows == [
+        ("Felles kveld", "moa", "1507", "host", 0.333333),
+        ("Felles kveld", "skodje", "1507", "owner", 0.333333),
+        ("Felles kveld", "vatne", "1507", "host", 0.333333),
+        ("Gjestespel", "moa", "1507", "owner", 1.0),
+        ("Gjestespel", "skodje", "1507", "venue", 0.0),
+        ("Grensekveld", "brattvag", "1580", "owner", 0.5),
+        ("Grensekveld", "moa", "1508", "host", 0.5),
+        ("Parkkveld", "moa", "1507", "owner", 1.0),
+    ]
+    told = dict(
+        ask(
+            warehouse,
+            "select area_id || ' ' || coalesce(branch_id, '') || ' ' || strftime(period_start, '%Y-%m'), value "
+            "from kpi.figures where figure_id = 'events_held' and period_kind = 'month' "
+            "and period_start in (date '2023-06-01', date '2024-03-01') and value > 0",
+        )
+    )
+    third = pytest.approx(1 / 3)
+    assert told == {
+        "1507 moa 2023-06": pytest.approx(2 + 1 / 3), "1507 skodje 2023-06": third, "1507 vatne 2023-06": third,
+        "1507  2023-06": 3.0, "1508 moa 2024-03": 0.5, "1508  2024-03": 0.5, "1580 brattvag 2024-03": 0.5,
+        "1580  2024-03": 0.5,
+    }  # fmt: skip
+    shares = ask(warehouse, "select distinct round(sum(share), 9) from core.bridge_event_branch group by event_id")
+    assert shares == [(1.0,)]

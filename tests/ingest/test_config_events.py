@@ -147,3 +147,30 @@ def test_decisions_and_words_become_rows(described: Configuration, tmp_path: Pat
     words = {(row["kind"], row["word"]): row["means"] for row in rows(tmp_path, "event_words")}
     assert words["prefix", "avlyst"] == "cancelled"
     assert words["same", "laurdag"] == "lørdag"
+
+
+def test_branches_that_held_it_together_are_named_by_one_decision(described: Configuration, tmp_path: Path) -> None:
+    """The warehouse reads the first as owner, and all as hosts; an owner decided beside it would contradict it."""
+    together = EventDecision.model_validate(
+        {"verdict": "host_branches", "claims": CLAIMS[:1], "branch_ids": ["moa", "skodje"], **ROLE}
+    )
+    library = described.library.model_copy(update={"event_decisions": (together,)})
+    write_library_tables(tmp_path, described.model_copy(update={"library": library}))
+    assert [(row["verdict"], row["branch_id"]) for row in rows(tmp_path, "event_decisions")] == [
+        ("owner_branch", "moa"), ("host_branch", "moa"), ("host_branch", "skodje"),
+    ]  # fmt: skip
+    owner = EventDecision.model_validate({"verdict": "owner_branch", "claims": CLAIMS[:1], "branch_id": "moa", **ROLE})
+    for decisions in ([together, owner], [{**together.model_dump(), "branch_ids": ["moa", "nowhere"]}]):
+        with pytest.raises(ValidationError):
+            type(described.library).model_validate({**described.library.model_dump(), "event_decisions": decisions})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"verdict": "host_branches"}, {"verdict": "host_branches", "branch_ids": ["moa", "moa"]},
+     {"verdict": "countable", "branch_ids": ["moa"]}],
+)  # fmt: skip
+def test_hosts_belong_to_their_verdict(more: dict[str, Any]) -> None:
+    """A host named twice would have two shares; one beside another verdict would be told to nobody."""
+    with pytest.raises(ValidationError):
+        EventDecision.model_validate({"claims": CLAIMS[:1], **ROLE, **more})

@@ -21,17 +21,19 @@ events as (
     select
         'events' as domain,
         events.start_on as subject_on,
-        events.owner_branch_id as branch_id,
+        branches.branch_id,
         occurrences.source_id,
         occurrences.receipt_id,
         occurrences.blob_sha256,
         count(*) as observation_count
     from {{ ref('int_events__events') }} as events
+    inner join {{ ref('int_events__branch_shares') }} as branches
+        on events.event_id = branches.event_id and branches.share > 0
     inner join {{ ref('int_events__identity') }} as identity on events.event_id = identity.event_id
     inner join {{ ref('int_events__occurrences') }} as occurrences on identity.claim_id = occurrences.occurrence_id
     where events.is_countable
     group by
-        events.start_on, events.owner_branch_id, occurrences.source_id, occurrences.receipt_id, occurrences.blob_sha256
+        events.start_on, branches.branch_id, occurrences.source_id, occurrences.receipt_id, occurrences.blob_sha256
 
 ),
 
@@ -40,15 +42,17 @@ attendance as (
     select
         'events' as domain,
         events.start_on as subject_on,
-        events.owner_branch_id as branch_id,
+        branches.branch_id,
         reports.source_id,
         reports.receipt_id,
         reports.blob_sha256,
         count(*) as observation_count
     from {{ ref('int_events__attendance') }} as reports
     inner join {{ ref('int_events__events') }} as events on reports.event_id = events.event_id
+    inner join {{ ref('int_events__branch_shares') }} as branches
+        on events.event_id = branches.event_id and branches.share > 0
     where events.is_countable and reports.is_used
-    group by events.start_on, events.owner_branch_id, reports.source_id, reports.receipt_id, reports.blob_sha256
+    group by events.start_on, branches.branch_id, reports.source_id, reports.receipt_id, reports.blob_sha256
 
 ),
 

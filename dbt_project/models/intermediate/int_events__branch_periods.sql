@@ -1,9 +1,19 @@
 -- Events per area, branch and period; branches without any count as an observed zero where a feed speaks for the
--- whole period. Events that no rule gives to a branch stand under `unassigned`, so that the parts add up.
+-- whole period. An event of two branches is half of each. Events that no rule gives to a branch stand under
+-- `unassigned`, so that the parts add up.
 with events as (
 
-    select * from {{ ref('int_events__events') }}
-    where area_id is not null
+    select
+        shares.area_id,
+        shares.branch_id,
+        shares.share,
+        events.event_id,
+        events.start_on,
+        events.is_countable,
+        events.partner_count
+    from {{ ref('int_events__branch_shares') }} as shares
+    inner join {{ ref('int_events__events') }} as events on shares.event_id = events.event_id
+    where shares.area_id is not null and shares.share > 0
 
 ),
 
@@ -38,7 +48,7 @@ branch_periods as (
 
     select distinct
         events.area_id,
-        events.owner_branch_id as branch_id,
+        events.branch_id,
         day_periods.period_kind,
         day_periods.period_start
     from events
@@ -82,19 +92,20 @@ counts as (
 
     select
         events.area_id,
-        events.owner_branch_id as branch_id,
+        events.branch_id,
         day_periods.period_kind,
         day_periods.period_start,
-        count(*) as held_count,
-        sum(case when events.partner_count > 0 then 1 else 0 end) as with_partner_count,
-        count(attendance.attendance_count) as reported_count,
-        sum(case when attendance.attendance_count >= 2 then 1 else 0 end) as attended_count,
-        sum(attendance.attendance_count) as attendance_count
+        {{ share_sum('events.share') }} as held_count,
+        {{ share_sum('case when events.partner_count > 0 then events.share else 0 end') }} as with_partner_count,
+        {{ share_sum('case when attendance.attendance_count is not null then events.share else 0 end') }}
+            as reported_count,
+        {{ share_sum('case when attendance.attendance_count >= 2 then events.share else 0 end') }} as attended_count,
+        {{ share_sum('attendance.attendance_count * events.share') }} as attendance_count
     from events
     inner join day_periods on events.start_on = day_periods.local_date
     left join attendance on events.event_id = attendance.event_id
     where events.is_countable
-    group by events.area_id, events.owner_branch_id, day_periods.period_kind, day_periods.period_start
+    group by events.area_id, events.branch_id, day_periods.period_kind, day_periods.period_start
 
 ),
 

@@ -31,11 +31,11 @@ grouped as (
         period_end,
         is_whole,
         min(case when is_covered then 1 else 0 end) = 1 as is_covered,
-        sum(held_count) as held_count,
-        sum(with_partner_count) as with_partner_count,
-        sum(reported_count) as reported_count,
-        sum(attended_count) as attended_count,
-        sum(attendance_count) as attendance_count
+        {{ whole_again('sum(held_count)') }} as held_count,
+        {{ whole_again('sum(with_partner_count)') }} as with_partner_count,
+        {{ whole_again('sum(reported_count)') }} as reported_count,
+        {{ whole_again('sum(attended_count)') }} as attended_count,
+        {{ whole_again('sum(attendance_count)') }} as attendance_count
     from branch_periods
     group by area_id, period_kind, period_start, period_end, is_whole
 
@@ -46,7 +46,7 @@ reports as (
     select
         *,
         reported_count = held_count as is_reported,
-        cast(reported_count as {{ dbt.type_string() }}) || ' of ' || cast(held_count as {{ dbt.type_string() }})
+        {{ count_text('reported_count') }} || ' of ' || {{ count_text('held_count') }}
         || ' events have an attendance report' as report_note,
         case when held_count > 0 then cast(reported_count as double precision) / held_count end as reported_share
     from grouped
@@ -58,7 +58,7 @@ all_figures as (
     {% for figure_id, measured, needs_reports in [
         ('events_held', 'held_count', false),
         ('events_with_partner', 'with_partner_count', false),
-        ('events_without_attendance', 'held_count - reported_count', false),
+        ('events_without_attendance', whole_again('held_count - reported_count'), false),
         ('events_held_at_least_2_present', 'attended_count', true),
         ('event_attendances', 'coalesce(attendance_count, 0)', true),
     ] %}

@@ -10,16 +10,24 @@ with figures as (
 events as (
 
     select
-        events.*,
+        events.event_id,
+        events.kind,
+        events.organiser,
+        events.place,
+        events.start_on,
+        branches.area_id,
+        branches.branch_id,
+        branches.share,
         attendance.attendance_count,
         attendance.on_site_count,
         attendance.online_count,
         case when not attendance.has_part_conflict then attendance.adults_present_count end as adults_present_count,
         case when not attendance.has_part_conflict then attendance.children_present_count end as children_present_count
     from {{ ref('int_events__events') }} as events
+    inner join {{ ref('int_events__branch_shares') }} as branches on events.event_id = branches.event_id
     left join {{ ref('int_events__attendance') }} as attendance
         on events.event_id = attendance.event_id and attendance.is_used
-    where events.is_countable and events.area_id is not null
+    where events.is_countable and branches.area_id is not null and branches.share > 0
 
 ),
 
@@ -30,9 +38,9 @@ parts as (
             '{{ split }}' as split,
             {{ column }} as split_value,
             area_id,
-            owner_branch_id,
+            branch_id,
             start_on,
-            cast(1.0 as double precision) as share,
+            share,
             attendance_count as part_count
         from events
         union all
@@ -42,9 +50,9 @@ parts as (
         'audience' as split,
         audiences.audience as split_value,
         events.area_id,
-        events.owner_branch_id,
+        events.branch_id,
         events.start_on,
-        audiences.share,
+        events.share * audiences.share as share,
         events.attendance_count as part_count
     from events
     inner join {{ ref('int_events__audiences') }} as audiences on events.event_id = audiences.event_id
@@ -61,9 +69,9 @@ parts as (
             'age' as split,
             '{{ value }}' as split_value,
             area_id,
-            owner_branch_id,
+            branch_id,
             start_on,
-            cast(1.0 as double precision) as share,
+            share,
             {{ counted }} as part_count
         from events
         where {{ counted }} is not null
@@ -93,7 +101,7 @@ cells as (
     inner join parts
         on
             figures.area_id = parts.area_id
-            and coalesce(figures.branch_id, parts.owner_branch_id) = parts.owner_branch_id
+            and coalesce(figures.branch_id, parts.branch_id) = parts.branch_id
             and parts.start_on >= figures.period_start
             and parts.start_on < figures.period_end
     where parts.split <> 'age' or figures.figure_id = 'event_attendances'
