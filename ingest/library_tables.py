@@ -51,6 +51,14 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("least_quantity_share", FLOAT, "Least counted part of a period that gets a total with estimates.", True),
         ),
         _table(
+            "year_closings",
+            "One row per year that was closed on a day of its own; others close 30 days after they end.",
+            ("closed_year",),
+            ("closed_year", INT, "The calendar year.", True),
+            ("closed_on", DATE, "Local date of the closing: what is told on it or later restates the year.", True),
+            ("author_role", TEXT, "Role of who closed it.", True),
+        ),
+        _table(
             "areas",
             "One row per area version.",
             ("area_id",),
@@ -383,6 +391,13 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "end_on": library.reporting.end_on,
                 "least_quantity_share": library.estimation.least_quantity_share,
             }
+        ],
+    )
+    yield (
+        "year_closings",
+        [
+            {"closed_year": c.year, "closed_on": c.closed_on, "author_role": c.author_role}
+            for c in library.reporting.closings
         ],
     )
     yield (

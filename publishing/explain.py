@@ -437,6 +437,22 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             order by e.start_on, e.event_id, b.branch_id
             """,
         ),
+        (
+            "Told after the year was closed",
+            {"core.fct_event", "core.fct_event_restatement"},
+            """
+            select
+                r.closed_year, r.closed_on, r.figure_id, r.change_kind, r.restated_at, r.old_value, r.new_value,
+                r.reason, r.event_id
+            from core.fct_event_restatement as r
+            inner join core.fct_event as e on r.event_id = e.event_id
+            left join members as m
+                on e.owner_branch_id = m.branch_id and e.start_on >= m.from_on and e.start_on < m.to_on
+            where r.closed_year between year(cast($start as date)) and year(cast($end as date) - 1)
+                and (m.branch_id is not null or (e.owner_branch_id is null and e.area_id = $area and $branch is null))
+            order by r.restated_at, r.event_id, r.subject_id
+            """,
+        ),
     ),
     "partners": (
         (

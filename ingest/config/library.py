@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ingest.config.alerts import Alerts
 from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
@@ -19,14 +19,34 @@ from ingest.config.shared import Identifier, Model, require_known, require_uniqu
 from ingest.zones import known_zone
 
 
+class Closing(Model):
+    """When the figures of a year were handed over: what is told on that date or later restates them."""
+
+    year: int = Field(ge=1990, le=2100)
+    closed_on: date
+    author_role: str
+
+    @model_validator(mode="after")
+    def _after_it_began(self) -> Closing:
+        if self.closed_on.year < self.year:
+            raise ValueError(f"the year {self.year} can't be closed on {self.closed_on}, before it began")
+        return self
+
+
 class Reporting(Model):
-    """The span of local dates that the figures speak about; `end_on` is excluded and open when absent."""
+    """The span of local dates that the figures speak about; `end_on` is excluded and open when absent.
+
+    Attributes:
+        closings: of years that were closed on another day than 30 days after they ended.
+    """
 
     start_on: date
     end_on: date | None = None
+    closings: tuple[Closing, ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Reporting:
+        require_unique("closing of a year", (str(c.year) for c in self.closings))
         if self.end_on is not None and self.end_on <= self.start_on:
             raise ValueError(f"end_on {self.end_on} is not after start_on {self.start_on}")
         return self

@@ -7,19 +7,19 @@ read must add up.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from event_lake import EventLake, ask, build, claim
 
-from ingest.config import Configuration, Source, load
+from ingest.config import Configuration, EventDecision, Source, load
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+fct_event",
           "+bridge_event_claim", "+dim_source", "+fct_event_attendance", "+fct_event_doubt",
-          "+bridge_event_branch")  # fmt: skip
+          "+bridge_event_branch", "+fct_event_restatement")  # fmt: skip
 MOA: dict[str, Any] = {"location": "Moa bibliotek"}
 
 
@@ -31,7 +31,12 @@ def described(project: Path) -> Configuration:
         for n in ("event_own", "event_town", "event_sheet")
     )
     others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *sources)})
+    decision = EventDecision.model_validate(
+        {"verdict": "not_countable", "claims": [{"source_id": "event_own", "series_id": "k-5"}],
+         "reason": "nobody opened the door", "decided_on": date(2023, 5, 1), "decided_by": "branch manager"}
+    )  # fmt: skip
+    library = base.library.model_copy(update={"event_decisions": (decision,)})
+    return base.model_copy(update={"sources": (*others, *sources), "library": library})
 
 
 def for_whom(lake: EventLake) -> None:
@@ -89,11 +94,42 @@ def held_together(lake: EventLake) -> None:
     lake.fetch("event_own", "2023-05-20 04:00:00", both)
 
 
+def told_late(lake: EventLake) -> None:
+    """2022 closed on 31 January 2023. Ten days later the feed tells some of it anew, and one event first."""
+
+    def told(series_id: str, start: str, title: str, **more: Any) -> dict[str, Any]:
+        return claim(series_id, start, title, location="Vatne bibliotek", **more)
+
+    first = [
+        told("k-1", "2022-11-01 18:00", "Foredrag om havet"),
+        told("k-2", "2022-12-30 18:00", "Verkstad"),
+        told("k-3", "2022-11-03 18:00", "Kurs"),
+        told("k-4", "2022-11-04 18:00", "Konsert"),
+        told("k-5", "2022-11-05 18:00", "Teater"),
+    ]
+    again = [
+        told("k-1", "2022-11-01 18:00", "Foredrag om havet", status="cancelled"),
+        told("k-2", "2023-01-03 18:00", "Verkstad"),
+        told("k-3", "2022-11-03 18:00", "Kurs i koding"),
+        *first[3:],
+        told("k-6", "2022-11-06 18:00", "Dukketeater"),
+        told("k-7", "2023-02-06 18:00", "Sirkus"),
+    ]
+    lake.fetch("event_own", "2023-01-10 04:00:00", first, how="drop", origin="k", window=None)
+    lake.fetch("event_own", "2023-01-30 04:00:00", [*first, claim("k-0", "2022-10-01 18:00", "Songkveld")], how="drop",
+               origin="k", window=None)  # fmt: skip
+    lake.fetch("event_own", "2023-02-10 04:00:00", again, how="drop", origin="k", window=None)
+    for at, count in (("2023-01-20", 12), ("2023-03-01", 15), ("2023-03-02", 15), ("2023-04-01", None)):
+        report = {"series_id": "k-4", "slot": "", "reported_at": datetime.fromisoformat(f"{at} 10:00"),
+                  "method": "counted", "on_site_count": count}  # fmt: skip
+        lake.fetch("event_own", f"{at} 10:00:00", reports=[report], how="drop", origin=f"r-{at}", window=None)
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     """All histories, built once."""
     lake = EventLake(tmp_path_factory.mktemp("dimensions"), described(project))
-    for history in (for_whom, who_came, held_together):
+    for history in (told_late, who_came, held_together, for_whom):
         history(lake)
     return build(lake, project, AS_OF, *MODELS)
 
@@ -130,7 +166,8 @@ def test_every_version_of_a_report_is_kept_and_one_is_current(warehouse: Path) -
     rows = ask(
         warehouse,
         "select series_id, version_number, attendance_count, adults_present_count, children_present_count, "
-        "has_part_conflict, is_current, is_used, report_scope from core.fct_event_attendance order by 1, 2",
+        "has_part_conflict, is_current, is_used, report_scope from core.fct_event_attendance "
+        "where source_id = 'event_sheet' order by 1, 2",
     )
     assert rows == [
         ("n-1", 1, 34, 20, 10, False, False, False, "occurrence"),
@@ -230,3 +267,32 @@ def test_branches_that_hold_an_event_together_add_up_to_one(warehouse: Path) -> 
     }  # fmt: skip
     shares = ask(warehouse, "select distinct round(sum(share), 9) from core.bridge_event_branch group by event_id")
     assert shares == [(1.0,)]
+
+
+def test_what_is_told_of_a_closed_year_is_listed_with_what_stood_before(warehouse: Path) -> None:
+    """A figure that was handed over must not change without a word; what is told in time, or of an open year, may."""
+    rows = ask(
+        warehouse,
+        "select r.change_kind, e.title, r.closed_year, r.closed_on::varchar, r.old_value, r.new_value, r.old_count, "
+        "r.new_count from core.fct_event_restatement r join core.fct_event e using (event_id) "
+        "where r.closed_year = 2022 order by r.restated_at, 1, 2",
+    )
+    closed = (2022, "2023-01-31")
+    place = "@ Vatne bibliotek"
+    assert rows == [
+        ("cancelled", "Foredrag om havet", *closed, f"scheduled 2022-11-01 18:00 Foredrag om havet {place}",
+         f"cancelled 2022-11-01 18:00 Foredrag om havet {place}", 1.0, 0.0),
+        ("first_told", "Dukketeater", *closed, "not told", f"scheduled 2022-11-06 18:00 Dukketeater {place}", 0.0, 1.0),
+        ("moved", "Verkstad", *closed, f"scheduled 2022-12-30 18:00 Verkstad {place}",
+         f"scheduled 2023-01-03 18:00 Verkstad {place}", 1.0, 0.0),
+        ("reworded", "Kurs i koding", *closed, f"scheduled 2022-11-03 18:00 Kurs {place}",
+         f"scheduled 2022-11-03 18:00 Kurs i koding {place}", 1.0, 1.0),
+        ("attendance_changed", "Konsert", *closed, "12", "15", 12.0, 15.0),
+        ("attendance_taken_back", "Konsert", *closed, "15", "not reported", 15.0, None),
+        ("decided", "Teater", *closed, "by the rules", "not_countable", None, None),
+    ]  # fmt: skip
+    assert ask(
+        warehouse, "select count(*) from core.fct_event_restatement where reason = '' or closed_year > 2023"
+    ) == [(0,)]
+    (reason,) = ask(warehouse, "select reason from core.fct_event_restatement where change_kind = 'decided'")
+    assert reason == ("nobody opened the door",)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from ingest.config import AudienceRule, Configuration, EventDecision, EventWords, Partners, load
+from ingest.config import AudienceRule, Configuration, EventDecision, EventWords, Partners, Reporting, load
 from ingest.library_tables import write_library_tables
 
 CLAIMS = [{"source_id": "event_a", "series_id": "u1"}, {"source_id": "event_b", "series_id": "812", "slot": "s"}]
@@ -174,3 +174,16 @@ def test_hosts_belong_to_their_verdict(more: dict[str, Any]) -> None:
     """A host named twice would have two shares; one beside another verdict would be told to nobody."""
     with pytest.raises(ValidationError):
         EventDecision.model_validate({"claims": CLAIMS[:1], **ROLE, **more})
+
+
+@pytest.mark.parametrize(
+    "closings",
+    [
+        [{"year": 2022, "closed_on": "2021-12-31", "author_role": "head"}],
+        [{"year": 2022, "closed_on": day, "author_role": "head"} for day in ("2023-02-01", "2023-03-01")],
+    ],
+)
+def test_a_year_closes_once_and_not_before_it_began(closings: list[dict[str, str]]) -> None:
+    """Between two closings it would be open and closed; one of the wrong century would restate everything."""
+    with pytest.raises(ValidationError):
+        Reporting.model_validate({"start_on": "2022-01-01", "closings": closings})
