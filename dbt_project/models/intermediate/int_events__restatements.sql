@@ -36,6 +36,21 @@ events as (
 
 ),
 
+-- The claim that speaks for each event.
+leads as (
+
+    select
+        events.event_id,
+        occurrences.occurrence_id as lead_id
+    from events
+    inner join {{ ref('int_events__occurrences') }} as occurrences
+        on
+            events.source_id = occurrences.source_id
+            and events.series_id = occurrences.series_id
+            and events.slot = occurrences.slot
+
+),
+
 versions as (
 
     select
@@ -52,20 +67,14 @@ versions as (
         versions.receipt_id,
         versions.status || ' ' || coalesce({{ moment_text('versions.start_at', 'settings.zone') }}, '')
         || coalesce(' ' || versions.title, '') || coalesce(' @ ' || versions.location, '') as told,
-        versions.occurrence_id = events_of_claims.lead_id as is_lead
+        coalesce(versions.occurrence_id = leads.lead_id, false) as is_lead,
+        row_number() over (
+            partition by identity.event_id
+            order by versions.told_at, versions.occurrence_id, versions.version_number
+        ) as telling_number
     from {{ ref('int_events__versions') }} as versions
     inner join {{ ref('int_events__identity') }} as identity on versions.occurrence_id = identity.claim_id
-    left join (
-        select
-            events.event_id,
-            occurrences.occurrence_id as lead_id
-        from {{ ref('int_events__events') }} as events
-        inner join {{ ref('int_events__occurrences') }} as occurrences
-            on
-                events.source_id = occurrences.source_id
-                and events.series_id = occurrences.series_id
-                and events.slot = occurrences.slot
-    ) as events_of_claims on identity.event_id = events_of_claims.event_id
+    left join leads on identity.event_id = leads.event_id
     cross join settings
 
 ),
@@ -93,15 +102,7 @@ first_told as (
             events.start_on >= closings.period_start
             and events.start_on < closings.period_end
             and events.first_told_on >= closings.closed_on
-    left join (
-        select
-            *,
-            row_number() over (
-                partition by event_id
-                order by told_at, occurrence_id, version_number
-            ) as telling_choice
-        from versions
-    ) as firsts on events.event_id = firsts.event_id and firsts.telling_choice = 1
+    left join versions as firsts on events.event_id = firsts.event_id and firsts.telling_number = 1
 
 ),
 
