@@ -58,6 +58,7 @@ def test_an_instance_is_one_row_exactly() -> None:
         "location": "Salen, Storgata 1, By",
         "categories": "Hovedbiblioteket | Foredrag",
         "partner_claims": "Mållaget | Folkeuniversitetet",
+        "audience_claims": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

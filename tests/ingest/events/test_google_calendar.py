@@ -54,6 +54,7 @@ def test_a_moved_instance_is_one_row_exactly() -> None:
         "location": "Testby",
         "categories": None,
         "partner_claims": None,
+        "audience_claims": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

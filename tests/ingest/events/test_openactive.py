@@ -62,6 +62,7 @@ def test_a_session_is_one_row_exactly() -> None:
         "location": "Testby",
         "categories": "Yoga",
         "partner_claims": None,
+        "audience_claims": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

@@ -85,6 +85,7 @@ def test_a_row_is_an_event_and_a_report_exactly() -> None:
         "location": "Storsalen",
         "categories": "Testby | Foredrag",
         "partner_claims": "Testby mållag | Kulturskulen",
+        "audience_claims": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": False,

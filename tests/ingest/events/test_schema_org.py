@@ -62,6 +62,7 @@ def test_an_event_is_one_row_exactly() -> None:
         "location": "Testby bibliotek, Storgata 1, Testby",
         "categories": None,
         "partner_claims": None,
+        "audience_claims": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": False,
