@@ -15,7 +15,7 @@ from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
 from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdentity, EventRule, EventWords
 from ingest.config.figures import Figure
 from ingest.config.instagram import Account, CaptionReference, Hashtag, PostDecision, PostRule
-from ingest.config.library import Library, Reporting
+from ingest.config.library import Closing, Library, Reporting
 from ingest.config.loading import config_folder, expand, load
 from ingest.config.partners import Baseline, Parent, Partner, Partners, Renaming
 from ingest.config.places import Area, Branch, Inhabitants, Membership, OpeningException, OpeningHours
@@ -33,6 +33,7 @@ __all__ = [
     "CaptionReference",
     "Claim",
     "ClockTime",
+    "Closing",
     "Configuration",
     "CountDecision",
     "EnvironmentName",
