@@ -304,10 +304,7 @@ def _to_lake(home: Home, configuration: Configuration) -> int:
 
 def _land(home: Home, posts: list[bytes]) -> None:
     for n in range(0, len(posts), INBOX_BATCH):  # as the inbox does under load
-        batch = posts[n : n + INBOX_BATCH]
-        hashes = home.blobs.put_many(batch)
-        arrivals = [Arrival("door_bench", "push", NOW, body) for body in batch]
-        home.catalogue.record(zip(arrivals, hashes, strict=True))
+        home.land_many([Arrival("door_bench", "push", NOW, body) for body in posts[n : n + INBOX_BATCH]])
 
 
 def _ours_from_files(folder: Path) -> Side:

@@ -1,6 +1,7 @@
 """The catalogue of receipts: one row per arrival, in the order in which the arrivals became known.
 
-What belongs here: receipts and the questions asked of them. What does not: what the bytes mean.
+What belongs here: receipts and the questions asked of them, and where blobs lie in segments. What does not: what the
+bytes mean.
 
 The order is the point. A reader that has seen every receipt up to number n may rely on never missing one: a
 number is taken from a counter row inside the same transaction that inserts the receipt, and that row stays
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from ingest.errors import TransientFailure
-from ingest.landing import make_directory
+from ingest.landing import Place, make_directory
 
 _metadata = sa.MetaData()
 
@@ -60,6 +61,16 @@ _receipts = sa.Table(
     sa.Column("error", sa.Text),
     # A dropped file is one arrival however often its folder is swept; pushes and polls leave this empty.
     sa.Column("once_key", sa.Text, unique=True),
+)
+
+# Where blobs lie that have no file of their own. Found again from the segments alone (`Home.index_segments`).
+_places = sa.Table(
+    "blob_places",
+    _metadata,
+    sa.Column("blob_sha256", sa.Text, primary_key=True),
+    sa.Column("segment", sa.Text, nullable=False),
+    sa.Column("byte_offset", _BIG, nullable=False),
+    sa.Column("byte_count", _BIG, nullable=False),
 )
 
 HOWS = ("poll", "push", "drop", "manual")
@@ -205,6 +216,7 @@ class Catalogue:
         def create() -> None:
             # Look before taking the write lock: whoever only reads must not wait for a writer.
             try:
+                self._first(sa.select(_places.c.segment))  # the youngest table: older catalogues get it here
                 if self._first(sa.select(_counter.c.last_receipt_id)) is not None:
                     return
             except DBAPIError:
@@ -242,11 +254,14 @@ class Catalogue:
                 time.sleep(pause)
                 pause = min(pause * 2, 0.5)
 
-    def record(self, arrivals: Iterable[tuple[Arrival, str | None]]) -> list[Receipt]:
+    def record(
+        self, arrivals: Iterable[tuple[Arrival, str | None]], places: Mapping[str, Place] | None = None
+    ) -> list[Receipt]:
         """Write receipts for arrivals whose bytes are already in the blob store, in one transaction.
 
         Args:
             arrivals: pairs of arrival and blob hash (None when no bytes came).
+            places: where those blobs lie that `BlobStore.put_many` has just written to a segment.
 
         Returns:
             The receipts in the order given; for an arrival whose `once_key` is known, the receipt it already has.
@@ -255,7 +270,9 @@ class Catalogue:
 
         def write() -> list[Receipt]:
             with self._write() as con:
-                return self._record_all(con, batch)
+                receipts = self._record_all(con, batch)
+                _replace_places(con, places or {})
+                return receipts
 
         return self._patiently(write) if batch else []
 
@@ -284,6 +301,24 @@ class Catalogue:
         if rows:
             con.execute(_receipts.insert(), rows)
         return receipts
+
+    def places(self, hashes: Collection[str]) -> dict[str, Place]:
+        """Where those of some blobs lie that are in segments."""
+        found: dict[str, Place] = {}
+        for some in _portions(hashes):
+            query = sa.select(_places).where(_places.c.blob_sha256.in_(some))
+            for row in self._patiently(partial(self._all, query)):
+                found[row[0]] = Place(*row[1:])
+        return found
+
+    def record_places(self, places: Mapping[str, Place]) -> None:
+        """Set where blobs lie, instead of what was known of them before."""
+
+        def write() -> None:
+            with self._write() as con:
+                _replace_places(con, places)
+
+        self._patiently(write)
 
     def receipts(
         self,
@@ -338,8 +373,7 @@ class Catalogue:
         told = (_receipts.c.blob_sha256, _receipts.c.ask, _receipts.c.window_start_at, _receipts.c.window_end_at)
         good = (_receipts.c.source_id == source_id, _receipts.c.status == "ok", _receipts.c.receipt_id <= up_to)
         found: list[Receipt] = []
-        wanted = sorted(set(blobs))
-        for some in (wanted[n : n + 500] for n in range(0, len(wanted), 500)):
+        for some in _portions(blobs):
             first = sa.select(sa.func.min(_receipts.c.receipt_id)).where(*good, told[0].in_(some)).group_by(*told)
             found += self._patiently(partial(self._rows, sa.select(_receipts).where(_receipts.c.receipt_id.in_(first))))
         return found
@@ -354,6 +388,10 @@ class Catalogue:
         query = sa.select(sa.literal(1)).where(_receipts.c.once_key == once_key)
         return self._patiently(lambda: self._first(query)) is not None
 
+    def _all(self, query: sa.Select[Any]) -> list[Any]:
+        with self.engine.connect() as con:
+            return [tuple(row) for row in con.execute(query)]
+
     def _first(self, query: sa.Select[Any]) -> Any:
         with self.engine.connect() as con:
             return con.execute(query).first()
@@ -361,6 +399,24 @@ class Catalogue:
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
+
+
+def _portions(hashes: Iterable[str]) -> Iterator[list[str]]:
+    """Hashes in a fixed order, each once, so many as a question may name."""
+    wanted = sorted(set(hashes))
+    return (wanted[n : n + 500] for n in range(0, len(wanted), 500))
+
+
+def _replace_places(con: sa.Connection, places: Mapping[str, Place]) -> None:
+    for some in _portions(places):
+        con.execute(_places.delete().where(_places.c.blob_sha256.in_(some)))
+    if places:
+        names = ("segment", "byte_offset", "byte_count")
+        rows = [
+            {"blob_sha256": sha256, **dict(zip(names, (p.segment, p.offset, p.length), strict=True))}
+            for sha256, p in places.items()
+        ]
+        con.execute(_places.insert(), rows)
 
 
 def _row(number: int, arrival: Arrival, sha256: str | None) -> dict[str, Any]:

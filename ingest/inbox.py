@@ -44,7 +44,7 @@ from ingest.config import Configuration, Push, Source
 from ingest.errors import ConfigurationError, IngestError, PermanentFailure, TransientFailure
 from ingest.home import Home
 from ingest.inbox_auth import SIGNED, Keys, body_is_proven, head_is_proven, keys_of, token_is_right
-from ingest.landing import sha256_of
+from ingest.landing import BlobStore, sha256_of
 
 log = logging.getLogger("levende.inbox")
 
@@ -240,12 +240,13 @@ Waiting = tuple[Post, "Future[Receipt]"]
 class GroupCommit:
     """The one thread that stores posts: takes all that wait, writes their blobs, and commits their receipts at once.
 
-    A batch is stored whole or its senders are told that it was not. Blobs of a batch that failed may stay behind
-    without a receipt, as after a killed writer.
+    Small bodies of a batch go into one segment. A batch is stored whole or its senders are told that it was not. Blobs
+    of a batch that failed may stay behind without a receipt, as after a killed writer.
     """
 
     def __init__(self, home: Home, catalogue: Catalogue, clock: Callable[[], datetime], capacity: Capacity) -> None:
-        self._blobs, self._catalogue, self._clock, self._capacity = home.blobs, catalogue, clock, capacity
+        self._blobs = BlobStore(home.blobs.root, catalogue.places)
+        self._catalogue, self._clock, self._capacity = catalogue, clock, capacity
         self._queue: queue.Queue[Waiting | None] = queue.Queue(capacity.queue_length)
         self._thread = threading.Thread(target=self._work, name="inbox-writer")
         self.is_failing = False
@@ -305,11 +306,12 @@ class GroupCommit:
                     future.set_result(receipt)
 
     def _store(self, posts: list[Post]) -> list[Receipt]:
-        hashes = iter(self._blobs.put_many([post.body for post in posts if post.body is not None]))
+        names, places = self._blobs.put_many(post.body for post in posts if post.body is not None)
+        hashes = iter(names)
         # After the blobs: the recorded time is when it was stored, and a run's as-of must not overtake it by far.
         now = self._clock()
         return self._catalogue.record(
-            [(post.arrival(now), next(hashes) if post.body is not None else None) for post in posts]
+            [(post.arrival(now), next(hashes) if post.body is not None else None) for post in posts], places
         )
 
 

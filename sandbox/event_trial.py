@@ -125,8 +125,7 @@ def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 202
         (arrival for feed in told for arrival in feed.arrivals),
         key=lambda arrival: (arrival.received_at, FEEDS.index(arrival.source_id)),
     )
-    bodies = iter(home.blobs.put_many(a.body for a in arrivals if a.body is not None))
-    home.catalogue.record([(a, None if a.body is None else next(bodies)) for a in arrivals])
+    home.land_many(arrivals)
     faulty_files.write_description(configuration, folder / "config")
 
     local_clock = clock.astimezone(zone).replace(tzinfo=None)

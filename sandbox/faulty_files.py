@@ -66,9 +66,7 @@ def land(home: Home, configuration: Configuration, told: Sequence[VendorFile]) -
         stamp = file.written_at.timestamp()
         os.utime(path, (stamp, stamp))
     for first in range(0, len(told), _BATCH):
-        batch = told[first : first + _BATCH]
-        names = home.blobs.put_many(f.body for f in batch)
-        home.catalogue.record([(_arrival(f), name) for f, name in zip(batch, names, strict=True)])
+        home.land_many([_arrival(file) for file in told[first : first + _BATCH]])
     return len(told)
 
 
