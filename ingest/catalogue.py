@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from ingest.errors import TransientFailure
 from ingest.landing import Place, make_directory
@@ -213,22 +213,27 @@ class Catalogue:
             connection.exec_driver_sql("begin immediate" if immediate else "begin")
 
     def _create(self) -> None:
+        def is_there() -> bool:
+            try:
+                self._first(sa.select(_places.c.segment))  # the youngest table: an older catalogue gets it now
+                return self._first(sa.select(_counter.c.last_receipt_id)) is not None
+            except DBAPIError:
+                return False  # no such table yet; or busy, and then the write lock waits properly
+
         def create() -> None:
             # Look before taking the write lock: whoever only reads must not wait for a writer.
-            try:
-                self._first(sa.select(_places.c.segment))  # the youngest table: older catalogues get it here
-                if self._first(sa.select(_counter.c.last_receipt_id)) is not None:
-                    return
-            except DBAPIError:
-                pass  # no such table yet; or busy, and then the write lock waits properly
+            if is_there():
+                return
             with self._write() as con:
                 _metadata.create_all(con)
                 if con.execute(sa.select(_counter.c.last_receipt_id)).first() is None:
                     con.execute(_counter.insert().values(counter_id=1, last_receipt_id=0))
 
-        # Another process may create the counter between our look and our insert.
-        with suppress(IntegrityError):
+        try:
             self._patiently(create)
+        except (IntegrityError, ProgrammingError):
+            if not is_there():  # another process may create the same between our look and our writing
+                raise
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
@@ -329,6 +334,7 @@ class Catalogue:
         status: str | None = None,
         since: datetime | None = None,
         up_to: int | None = None,
+        limit: int | None = None,
     ) -> list[Receipt]:
         """All receipts with a number above `after`, in commit order.
 
@@ -336,6 +342,7 @@ class Catalogue:
             source_id, origin, status: only receipts with this value.
             since: only those received at this aware moment or later.
             up_to: only those with this number at most.
+            limit: only so many, the first ones.
         """
         query = sa.select(_receipts).where(_receipts.c.receipt_id > after).order_by(_receipts.c.receipt_id)
         for column, wanted in (("source_id", source_id), ("origin", origin), ("status", status)):
@@ -345,7 +352,7 @@ class Catalogue:
             query = query.where(_receipts.c.received_at >= to_text(since))
         if up_to is not None:
             query = query.where(_receipts.c.receipt_id <= up_to)
-        return self._patiently(lambda: self._rows(query))
+        return self._patiently(lambda: self._rows(query.limit(limit)))
 
     def _rows(self, query: sa.Select[Any]) -> list[Receipt]:
         with self.engine.connect() as con:
@@ -377,6 +384,12 @@ class Catalogue:
             first = sa.select(sa.func.min(_receipts.c.receipt_id)).where(*good, told[0].in_(some)).group_by(*told)
             found += self._patiently(partial(self._rows, sa.select(_receipts).where(_receipts.c.receipt_id.in_(first))))
         return found
+
+    def told_since(self, source_id: str, after: int) -> int:
+        """How many receipts with bytes to read a source has above a number."""
+        good = (_receipts.c.source_id == source_id, _receipts.c.status == "ok", _receipts.c.blob_sha256.is_not(None))
+        query = sa.select(sa.func.count()).select_from(_receipts).where(*good, _receipts.c.receipt_id > after)
+        return int(self._patiently(lambda: self._first(query))[0])
 
     def last_id(self) -> int:
         """The number of the newest committed receipt, 0 when there is none."""

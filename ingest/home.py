@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from ingest.catalogue import Arrival, Catalogue, Receipt
+from ingest.errors import PermanentFailure
 from ingest.landing import BlobStore
 
 
@@ -93,6 +94,13 @@ class Home:
         if receipt.blob_sha256 is None:
             raise ValueError(f"receipt {receipt.receipt_id} brought no bytes")
         return self.blobs.get(receipt.blob_sha256)
+
+    def bodies(self, receipts: Iterable[Receipt]) -> Iterator[bytes | PermanentFailure]:
+        """As `body`, one after the other and with few questions; yields the failure where `body` would raise one.
+
+        Receipts that brought no bytes are told as missing ones.
+        """
+        return self.blobs.get_many(str(receipt.blob_sha256) for receipt in receipts)
 
 
 def naive_utc(moment: datetime) -> datetime:

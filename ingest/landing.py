@@ -2,11 +2,11 @@
 
 A blob is on disk before anyone is told that it arrived. Where its bytes go:
 
-- What comes alone (a poll, a dropped file), and whatever is big, has a file of its own, `<two digits>/<sha256>`: written
+- What comes alone (a poll, a dropped file), and what is big, has a file of its own, `<two digits>/<sha256>`: written
   beside its place, fsynced, renamed, and its folder fsynced. Two writers of the same bytes meet on the same name.
-- Small bodies that come together (the inbox's posts) are appended to a segment, `segments/<sha256 of its first>.tar`: one
-  fsync for all of them. Each process writes segments of its own. A segment is a tar file whose members are named by their
-  hash, so any tar program reads it, and where each blob lies (`Place`) can be found again from the segments alone.
+- Small bodies that come together (the inbox's posts) are appended to a segment, `segments/<sha256 of its first>.tar`:
+  one fsync for all of them. Each process writes segments of its own. A segment is a tar file whose members are named
+  by their hash, so any tar program reads it, and where each blob lies (`Place`) is found again from segments alone.
 
 What arrived, when and why, and where in which segment a blob lies, stands in the catalogue (`ingest.catalogue`). A blob
 without a receipt, and a segment's torn end, are traces of a killed writer and harmless.
@@ -151,7 +151,7 @@ class BlobStore:
             places: finds where blobs lie in segments, as `Catalogue.places` does; those it leaves out lie in none.
         """
         self.root = root
-        self._places = places
+        self._ask = places
         self._rooted: set[str] = set()  # folders whose names this store has brought to disk
         self._lock = threading.Lock()  # of the segment that is being appended to
         self._segment: Path | None = None
@@ -164,6 +164,9 @@ class BlobStore:
     def segment(self, name: str) -> Path:
         """Where a segment is."""
         return self.root / SEGMENTS / name
+
+    def _places(self, hashes: Collection[str]) -> Mapping[str, Place]:
+        return self._ask(hashes) if (self.root / SEGMENTS).is_dir() else {}
 
     def put(self, body: bytes) -> str:
         """Store the bytes, in a file of their own unless a segment holds them, and return their hash.
@@ -230,7 +233,7 @@ class BlobStore:
     def _append(self, bodies: Mapping[str, bytes]) -> dict[str, Place]:
         """Append records to this process's segment, and wait once until they are on disk."""
         places: dict[str, Place] = {}
-        waiting = list(reversed(bodies.items()))
+        waiting = list(bodies.items())[::-1]
         with self._lock:
             try:
                 while waiting:
@@ -288,8 +291,8 @@ class BlobStore:
 
     def get_many(self, hashes: Iterable[str]) -> Iterator[bytes | PermanentFailure]:
         """As `get`, one after the other and with few questions to the catalogue; yields what `get` would raise."""
-        wanted = list(hashes)
-        for some in (wanted[n : n + LOOK_UP] for n in range(0, len(wanted), LOOK_UP)):
+        wanted = iter(hashes)
+        while some := list(itertools.islice(wanted, LOOK_UP)):
             places = self._places(some)
             for sha256 in some:
                 try:
@@ -330,10 +333,10 @@ class BlobStore:
         )
 
     def missing(self, hashes: Iterable[str]) -> set[str]:
-        """Those of some blobs that have neither a file nor a segment that reaches so far; contents are not looked at."""
+        """Those of some blobs that have neither a file nor a segment that reaches so far; no content is looked at."""
         lengths = {path.name: path.stat().st_size for path in self.segments()}
-        wanted, gone = list(hashes), set()
-        for some in (wanted[n : n + LOOK_UP] for n in range(0, len(wanted), LOOK_UP)):
+        wanted, gone = iter(hashes), set()
+        while some := list(itertools.islice(wanted, LOOK_UP)):
             places = self._places(some)
             for sha256 in some:
                 place = places.get(sha256)
@@ -341,6 +344,11 @@ class BlobStore:
                 if not reaches and not self.path(sha256).is_file():
                     gone.add(sha256)
         return gone
+
+    def spans(self, hashes: Collection[str]) -> dict[str, tuple[Path, int, int]]:
+        """Where the bytes lie of those of some blobs that are in segments: file, offset in it, length."""
+        told = self._places(hashes)
+        return {sha256: (self.segment(p.segment), p.offset, p.length) for sha256, p in told.items()}
 
     def segments(self) -> list[Path]:
         """All segments, by name."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import itertools
 import json
 import logging
 import os
@@ -33,6 +32,8 @@ log = logging.getLogger("levende.ingest")
 
 # A file younger than this may still be growing; it is taken on the next sweep. Writers that rename never wait.
 SETTLE_SECONDS = 1.0
+# Receipts of a source that a run looks at together: a source that is read anew may have millions.
+RECEIPTS_AT_ONCE = 20_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 UNFINISHED = frozenset({".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download"})
 
@@ -336,17 +337,34 @@ class _Survey:
         reading: how it is read now (`parse_id`).
         progress: how far it is read that way; None when it must be read from the start.
         work: what is lacking, by number: what could not be read before, then what is new.
+        told_again: receipts with bytes that bring no new reading.
         newest: the last receipt that was looked at; None when nothing came since.
+        is_cut: whether more may have come than was looked at.
     """
 
     reading: str
     progress: Progress | None
     work: list[Pending]
+    told_again: int
     newest: Receipt | None
+    is_cut: bool
 
 
-def _survey(home: Home, source: Source, after: int = 0) -> _Survey:
-    """Look at what came since a source was read; what came before costs nothing.
+def _surveys(home: Home, source: Source) -> Iterator[_Survey]:
+    """All that came since a source was read, in portions; each one is to be read before the next is asked for.
+
+    Raises:
+        ConfigurationError: the source is configured wrongly.
+    """
+    survey = _survey(home, source, limit=RECEIPTS_AT_ONCE)
+    yield survey
+    while survey.is_cut:
+        survey = _survey(home, source, limit=RECEIPTS_AT_ONCE, try_lacking=False)
+        yield survey
+
+
+def _standing(home: Home, source: Source) -> tuple[Adapter, Any, str, Progress | None]:
+    """How a source is read, and how far it is read that way.
 
     Raises:
         ConfigurationError: the source is configured wrongly.
@@ -356,21 +374,41 @@ def _survey(home: Home, source: Source, after: int = 0) -> _Survey:
     progress = Lake(home.lake).progress(source.source_id)
     if progress is not None and not _still_holds(home, progress, reading):
         progress = None
+    return adapter, options, reading, progress
+
+
+def _survey(
+    home: Home, source: Source, after: int = 0, *, limit: int | None = None, try_lacking: bool = True
+) -> _Survey:
+    """Look at what came since a source was read; what came before costs nothing.
+
+    Args:
+        limit: receipts that are looked at, at most.
+        try_lacking: whether to name what could not be read before, too.
+
+    Raises:
+        ConfigurationError: the source is configured wrongly.
+    """
+    adapter, options, reading, progress = _standing(home, source)
     read_up_to = max(after, progress.read_up_to if progress else 0)
-    lacking = [home.catalogue.receipt(n) for n in (progress.lacking if progress else ()) if n > after]
-    came = home.catalogue.receipts(after=read_up_to, source_id=source.source_id)
+    numbers = progress.lacking if progress and try_lacking else ()
+    lacking = [home.catalogue.receipt(n) for n in numbers if n > after]
+    came = home.catalogue.receipts(after=read_up_to, source_id=source.source_id, limit=limit)
     told = [r for r in came if r.status == "ok" and r.blob_sha256 is not None]
     seen: set[str] = set()
     if read_up_to and not adapter.reads_moments:
         blobs = (str(r.blob_sha256) for r in told)
         seen = {stem(adapter, r) for r in home.catalogue.first_tellings(source.source_id, blobs, up_to=read_up_to)}
     work = [Pending(source, adapter, options, r) for r in lacking if r is not None]
+    told_again = 0
     for receipt in told:
         name = stem(adapter, receipt)
-        if name not in seen:
+        if name in seen:
+            told_again += 1
+        else:
             seen.add(name)
             work.append(Pending(source, adapter, options, receipt))
-    return _Survey(reading, progress, work, came[-1] if came else None)
+    return _Survey(reading, progress, work, told_again, came[-1] if came else None, len(came) == limit)
 
 
 def _still_holds(home: Home, progress: Progress, reading: str) -> bool:
@@ -399,21 +437,28 @@ def read_pending(
     lake.prepare()
     outcomes = {s.source_id: Outcome(s.source_id) for s in configuration.enabled(family)}
     with lake.lock():  # before looking: what another run reads meanwhile must not be read twice
-        surveys: dict[str, _Survey] = {}
+        waiting: list[Source] = []
+        done, total = 0, 0
         for source in configuration.enabled(family):
             try:
-                surveys[source.source_id] = _survey(home, source)
+                *_, standing = _standing(home, source)
             except ConfigurationError as error:
                 outcomes[source.source_id].failures.append(error)
                 log.error("%s: %s", source.source_id, error)
-        total = sum(len(survey.work) for survey in surveys.values())
-        done = itertools.count(1)
-        for source_id, survey in surveys.items():
-            for counts in _read(home, lake, source_id, survey, outcomes[source_id]):
-                if counts:
-                    outcomes[source_id].add(counts)
-                if progress is not None:
-                    progress(next(done), total)
+            else:
+                read_up_to, lacking = (standing.read_up_to, standing.lacking) if standing else (0, ())
+                total += len(lacking) + home.catalogue.told_since(source.source_id, read_up_to)
+                waiting.append(source)
+        for source in waiting:
+            outcome = outcomes[source.source_id]
+            for survey in _surveys(home, source):
+                done += survey.told_again
+                for counts in _read(home, lake, source.source_id, survey, outcome):
+                    done += 1
+                    if counts:
+                        outcome.add(counts)
+                    if progress is not None:
+                        progress(done, max(done, total))  # more may have come since it was counted
     return outcomes
 
 
@@ -427,12 +472,11 @@ def _read(home: Home, lake: Lake, source_id: str, survey: _Survey, outcome: Outc
         log.error("%s: %s", source_id, failure)
 
     def ways() -> Iterator[Way]:
-        for item in survey.work:
-            body = None
-            try:
-                body = home.body(item.receipt)
-            except PermanentFailure as failure:  # landing lost the bytes: nothing to read, everything to tell
-                tell(failure)
+        bodies = home.bodies(item.receipt for item in survey.work)
+        for item, found in zip(survey.work, bodies, strict=True):
+            body = found if isinstance(found, bytes) else None
+            if isinstance(found, PermanentFailure):  # landing lost the bytes: nothing to read, everything to tell
+                tell(found)
             yield Way(item.adapter, item.source, item.options, item.receipt, body)
 
     yield from lake.write_readings(ways(), unread=lambda _, failure: tell(failure))

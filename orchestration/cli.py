@@ -202,7 +202,9 @@ def explain(
         from publishing import explain as explaining
 
         data = Home.from_environment()
-        explanation = explaining.explain(data.published, data.lake, data.landing, figure, period, branch, area, limit)
+        explanation = explaining.explain(
+            data.published, data.lake, data.landing, figure, period, branch, area, limit, data.blobs.spans
+        )
         text = explaining.render(explanation, form)
         _show(explaining.render_text(explanation) if form == "text" else text, text)
 

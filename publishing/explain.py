@@ -10,8 +10,9 @@ scope on that day. It names inputs, not weights: which of two tellings of an hou
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -29,6 +30,11 @@ from publishing.periods import Period
 from publishing.reader import Snapshot, open_snapshot
 
 FORMATS = ("text", "json")
+Spans = Callable[[Collection[str]], Mapping[str, tuple[Path, int, int]]]
+
+
+def _no_segments(_: Collection[str]) -> Mapping[str, tuple[Path, int, int]]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class BlobTrace:
     """One landed blob: how it came, where it lies, and whether it is still what was landed.
 
     Attributes:
+        landing_path: the blob's own file, or the segment that it lies in.
+        landing_offset: of its first byte in the segment; None where the file is the blob.
         state: `ok` (bytes are there and have their hash), `missing` or `damaged`.
         lake_files: paths relative to the lake; empty when the lake lost them.
     """
@@ -100,6 +108,7 @@ class BlobTrace:
     first_subject_on: date
     last_subject_on: date
     landing_path: str
+    landing_offset: int | None
     state: str
     lake_files: tuple[str, ...]
 
@@ -136,6 +145,7 @@ def explain(
     branch: str | None = None,
     area: str | None = None,
     limit: int = 20,
+    spans: Spans = _no_segments,
 ) -> Explanation:
     """Walk from a published figure to the bytes behind it.
 
@@ -145,6 +155,7 @@ def explain(
         branch: a branch id; without one the whole area is explained.
         area: an area id, needed only where several areas have the figure in that period.
         limit: how many blobs and things to list; all are counted, and every blob's presence is checked.
+        spans: finds blobs that have no file of their own: file, offset in it, length. What it leaves out is missing.
 
     Raises:
         UnknownSelection: figure, period, branch or area is not published; the message lists what is.
@@ -162,7 +173,7 @@ def explain(
         behind = tuple(_behind(snapshot, scope, domain, limit))
         trail = _trail(snapshot, scope, domain)
         receipts, notes = _receipts(lake, trail)
-        sources, blobs, blob_count, faults = _traces(snapshot, lake, landing, trail, receipts, limit)
+        sources, blobs, blob_count, faults = _traces(snapshot, lake, landing, trail, receipts, limit, spans)
         facts = snapshot.manifest
     notes += faults
     if definition is None:
@@ -610,6 +621,7 @@ def _traces(
     trail: list[dict[str, Any]],
     receipts: dict[int, dict[str, Any]],
     limit: int,
+    spans: Spans,
 ) -> tuple[tuple[SourceTrace, ...], tuple[BlobTrace, ...], int, list[str]]:
     """Sources and blobs behind the trail; every blob's presence is checked, the listed ones' content as well."""
     by_blob: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -620,12 +632,19 @@ def _traces(
         key = (receipt["source_id"], receipt["blob_sha256"])
         deliveries[key] = deliveries.get(key, 0) + 1
     files = _lake_files(lake, {key[0] for key in by_blob})
+    own = {sha256: landing / "blobs" / sha256[:2] / sha256 for _, sha256 in by_blob}
+    without = [sha256 for sha256, path in own.items() if not path.is_file()]
+    shared = {
+        sha256: (path, offset, length)
+        for sha256, (path, offset, length) in (spans(without) if without else {}).items()
+        if path.is_file() and path.stat().st_size >= offset + length
+    }
 
     traces: list[BlobTrace] = []
     for (source_id, sha256), rows in by_blob.items():
         receipt_id = min(int(row["receipt_id"]) for row in rows)
         receipt = receipts.get(receipt_id, {})
-        path = landing / "blobs" / sha256[:2] / sha256
+        path, offset, _ = shared.get(sha256, (own[sha256], None, None))
         traces.append(
             BlobTrace(
                 source_id=source_id,
@@ -639,12 +658,13 @@ def _traces(
                 first_subject_on=min(row["first_subject_on"] for row in rows),
                 last_subject_on=max(row["last_subject_on"] for row in rows),
                 landing_path=str(path),
+                landing_offset=offset,
                 state="ok" if path.is_file() else "missing",
                 lake_files=tuple(files.get((source_id, sha256), ())),
             )
         )
     traces.sort(key=lambda trace: (-trace.receipt_id, trace.source_id, trace.blob_sha256))
-    listed = tuple(_proved(trace) for trace in traces[:limit])
+    listed = tuple(_proved(trace, shared.get(trace.blob_sha256)) for trace in traces[:limit])
 
     faults = []
     missing = sum(trace.state == "missing" for trace in traces)
@@ -716,10 +736,17 @@ def _lake_files(lake: Path, source_ids: set[str]) -> dict[tuple[str, str], list[
     return found
 
 
-def _proved(trace: BlobTrace) -> BlobTrace:
-    if trace.state != "ok" or manifest.sha256_of(Path(trace.landing_path)) == trace.blob_sha256:
+def _proved(trace: BlobTrace, span: tuple[Path, int, int] | None) -> BlobTrace:
+    if trace.state != "ok":
         return trace
-    return BlobTrace(**{**vars(trace), "state": "damaged"})
+    if span is None:
+        sha256 = manifest.sha256_of(Path(trace.landing_path))
+    else:
+        path, offset, length = span
+        with path.open("rb") as file:
+            file.seek(offset)
+            sha256 = hashlib.sha256(file.read(length)).hexdigest()
+    return trace if sha256 == trace.blob_sha256 else BlobTrace(**{**vars(trace), "state": "damaged"})
 
 
 # --- showing ------------------------------------------------------------------------------------------------------
@@ -817,10 +844,15 @@ def _blob_grid(explanation: Explanation) -> Table:
         times = f" (came {blob.receipt_count} times)" if blob.receipt_count > 1 else ""
         cells = (
             f"{blob.receipt_id}{times}", blob.source_id, blob.how or "", blob.origin or "", received, days,
-            display.number(blob.observation_count), blob.state, blob.landing_path, "\n".join(blob.lake_files),
+            display.number(blob.observation_count), blob.state, _where(blob), "\n".join(blob.lake_files),
         )  # fmt: skip
         grid.add_row(*map(Text, cells))
     return grid
+
+
+def _where(blob: BlobTrace) -> str:
+    """A blob's file; of a segment, a tar file, also the member's name, which is the blob's hash."""
+    return blob.landing_path if blob.landing_offset is None else f"{blob.landing_path} · {blob.blob_sha256}"
 
 
 def _grid(title: str, columns: Iterable[str]) -> Table:

@@ -83,6 +83,67 @@ def push_until_killed(root: Path, writer: int, acknowledged: Path) -> None:
                 sweep(home, configuration(root), source(), NOW)
 
 
+def batch_of(writer: int, number: int) -> list[bytes]:
+    """Bodies as they may come together: many small ones, one that all writers share, one with a file of its own."""
+    dice = random.Random(f"{writer}/{number}")
+    small = [body_of(writer, number * 10 + n) for n in range(dice.randrange(1, 8))]
+    return [*small, b"the same for all", small[0], dice.randbytes(70_000)][: dice.randrange(1, 10)]
+
+
+def post_until_killed(root: Path, writer: int, acknowledged: Path) -> None:
+    """Land batches, and write down each receipt only after `land_many` has returned."""
+    import ingest.landing as landing
+
+    landing.SEGMENT_BYTES = 60_000  # so that segments are begun and ended, too
+    home, number = Home(root), 0
+    with acknowledged.open("ab", buffering=0) as out:
+        while True:
+            number += 1
+            receipts = home.land_many([Arrival("door_push", "push", NOW, body) for body in batch_of(writer, number)])
+            out.write("".join(f"{r.receipt_id} {r.blob_sha256}\n" for r in receipts).encode())
+
+
+BATCH_STEPS = ("begun", "torn", "written", "synced", "stored", "inserted", "committed")
+
+
+def post_and_die(root: Path, step: str, bodies: list[bytes]) -> None:
+    """Land a batch of small posts and be killed right after the given step of it."""
+    import ingest.landing as landing
+
+    home = Home(root)
+    real_sync, real_header, headers = os.fsync, landing._header, [0]
+
+    def die(*_: Any, **__: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def fsync(handle: int) -> None:
+        if not Path(f"/proc/self/fd/{handle}").resolve().name.endswith(".tar"):
+            real_sync(handle)
+            return
+        if step == "synced":
+            real_sync(handle)
+        die()
+
+    def header(sha256: str, length: int) -> bytes:
+        headers[0] += 1
+        if headers[0] == 3:  # what fills the buffer is written by then, and what does not is lost
+            die()
+        return real_header(sha256, length)
+
+    if step == "begun":
+        landing.fsync_directory = die
+    elif step == "torn":
+        landing._header = header
+    elif step in {"written", "synced"}:
+        os.fsync = fsync
+    elif step == "stored":
+        home.catalogue.record = die  # type: ignore[method-assign]
+    elif step == "inserted":
+        sa.event.listen(home.catalogue.engine, "commit", die)
+    home.land_many([Arrival("door_push", "push", NOW, body) for body in bodies])
+    die()
+
+
 STEPS = ("written", "synced", "renamed", "stored", "inserted", "committed")
 
 
