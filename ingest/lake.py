@@ -110,8 +110,12 @@ def to_arrow(
             _array(rows[c.name], c.type) if c.name in names else pa.nulls(len(rows), c.type) for c in table.columns
         ]
     else:
-        names = set().union(*(r.keys() for r in rows)) if rows else set()
-        arrays = [_array([r.get(c.name) for r in rows], c.type, strict=strict) for c in table.columns]
+        told = _columns(rows)
+        names = set(told)
+        arrays = [
+            _array(told[c.name], c.type, strict=strict) if c.name in told else pa.nulls(len(rows), c.type)
+            for c in table.columns
+        ]
     unknown = names - {c.name for c in table.columns}
     if unknown:
         raise ValueError(f"{table.name} has no column {', '.join(sorted(unknown))}")
@@ -122,14 +126,27 @@ def to_arrow(
     return pa.Table.from_arrays(arrays, schema=table.schema).combine_chunks()
 
 
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Values by column; None where a row does not have it. Rows mostly have the same keys, and are turned at once."""
+    shapes = set(map(tuple, rows))
+    if len(shapes) == 1:
+        names = shapes.pop()
+        return dict(zip(names, map(list, zip(*(r.values() for r in rows), strict=True)), strict=True))
+    return {name: [r.get(name) for r in rows] for name in sorted(set().union(*shapes))}
+
+
 def _array(values: Sequence[Any] | pd.Series, kind: pa.DataType, *, strict: bool = False) -> pa.Array | pa.ChunkedArray:
     """Values as an Arrow array, the same for a list as for a frame's column: NaN is null, and 5.7 is no integer."""
-    if isinstance(values, list) and pa.types.is_integer(kind) and any(isinstance(v, float) for v in values):
+    if (
+        isinstance(values, list)
+        and pa.types.is_integer(kind)
+        and any(issubclass(t, float) for t in set(map(type, values)))
+    ):
         if strict:
             raise ValueError("a float among whole numbers")
         # From a list Arrow would cut 5.7 to 5 without a word; a cast from float refuses it.
         return pa.array(values, type=pa.float64(), from_pandas=True).cast(kind)
-    if isinstance(values, list) and all(v is None for v in values):
+    if isinstance(values, list) and values.count(None) == len(values):
         return pa.nulls(len(values), kind)  # most columns of most makes, and much faster
     return pa.array(values, type=kind, from_pandas=True)
 
@@ -437,49 +454,50 @@ class _Parts:
         """Write a batch's rows, then the progress. Yields as `Lake.write_readings` does."""
         typed = iter(_typed_together(self._adapter, self._source, [(r, p) for r, is_read, p in batch.read if is_read]))
         counts: list[dict[str, int]] = []
-        pieces: dict[str, list[pa.Table]] = {}
-        told = self._progress
+        pieces: dict[str, list[_Rows]] = {}
+        told, newest = self._progress, None
+        read_up_to, part, part_readings, part_rows = told.read_up_to, told.part, told.part_readings, told.part_rows
         lacking = set(told.lacking)
         for receipt, is_read, _ in batch.read:
-            is_late = receipt.receipt_id <= told.read_up_to
+            is_late = receipt.receipt_id <= read_up_to
             if not is_late:
-                told = told.passing(receipt)
+                newest, read_up_to = receipt, receipt.receipt_id
             if not is_read:
                 lacking.add(receipt.receipt_id)
                 counts.append({})
                 continue
             lacking.discard(receipt.receipt_id)
             tables = next(typed)
-            counts.append({name: rows.num_rows for name, rows in tables.items()})
+            counts.append({name: rows.count for name, rows in tables.items()})
             if is_late:
-                self._close(told.part, pieces)
-                self._insert(receipt.receipt_id, tables, told.part)
+                self._close(part, pieces)
+                self._insert(receipt.receipt_id, {name: rows.table for name, rows in tables.items()}, part)
                 continue
-            told = replace(
-                told,
-                part=told.part or receipt.receipt_id,
-                part_readings=told.part_readings + 1,
-                part_rows=told.part_rows + sum(counts[-1].values()),
-            )
+            part = part or receipt.receipt_id
+            part_readings += 1
+            part_rows += sum(counts[-1].values())
             for name, rows in tables.items():
-                if rows.num_rows:
+                if rows.count:
                     pieces.setdefault(name, []).append(rows)
-            if told.part_rows >= PART_ROWS or told.part_readings >= PART_READINGS:
-                self._close(told.part, pieces)
+            if part_rows >= PART_ROWS or part_readings >= PART_READINGS:
+                self._close(part, pieces)
                 self._open = {}
-                told = replace(told, part=0, part_readings=0, part_rows=0)
-        self._close(told.part, pieces)
+                part, part_readings, part_rows = 0, 0, 0
+        self._close(part, pieces)
         make_durable(self._written)
         self._written = []
-        self._progress = replace(told, lacking=tuple(sorted(lacking)))
+        told = told if newest is None else told.passing(newest)
+        self._progress = replace(
+            told, lacking=tuple(sorted(lacking)), part=part, part_readings=part_readings, part_rows=part_rows
+        )
         self._lake.write_progress(self._source.source_id, self._progress)
         yield from counts
 
-    def _close(self, part: int, pieces: dict[str, list[pa.Table]]) -> None:
+    def _close(self, part: int, pieces: dict[str, list[_Rows]]) -> None:
         """Write the open part with its new pieces, and keep it for those to come."""
         for table, new in pieces.items():
             standing = [self._open[table]] if table in self._open else []
-            self._open[table] = pa.concat_tables([*standing, *new])
+            self._open[table] = pa.concat_tables([*standing, *_joined(new)])
             self._put(table, part, self._open[table])
         pieces.clear()
 
@@ -509,6 +527,31 @@ class _Parts:
         self._written.append(path)
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one reading inside a table that holds those of many."""
+
+    whole: pa.Table
+    begin: int
+    count: int
+
+    @property
+    def table(self) -> pa.Table:
+        return self.whole.slice(self.begin, self.count)
+
+
+def _joined(pieces: list[_Rows]) -> list[pa.Table]:
+    """The rows of readings that follow each other in one table at once: to slice and join each alone takes longer."""
+    spans: list[_Rows] = []
+    for piece in pieces:
+        last = spans[-1] if spans else None
+        if last is not None and last.whole is piece.whole and last.begin + last.count == piece.begin:
+            spans[-1] = _Rows(last.whole, last.begin, last.count + piece.count)
+        else:
+            spans.append(piece)
+    return [span.table for span in spans]
+
+
 def _rows_of(table: str, path: Path) -> pa.Table:
     return pq.read_table(path, partitioning=None).cast(TABLES[table].schema)
 
@@ -525,13 +568,14 @@ def _lineage(adapter: Adapter, source: Source, receipt: Receipt) -> dict[str, An
 
 def _typed_together(
     adapter: Adapter, source: Source, readings: Sequence[tuple[Receipt, Parsed]]
-) -> list[dict[str, pa.Table]]:
-    """Typed tables per reading, `rejects` included: the same as one by one, some ten times faster for small ones.
+) -> list[dict[str, _Rows]]:
+    """Typed rows per reading, `rejects` included: the same as one by one, some ten times faster for small ones.
 
     Where readings can't be typed together, halves of them are: one that breaks its contract costs itself.
     """
     if len(readings) < 2:
-        return [_typed_alone(adapter, source, *reading) for reading in readings]
+        alone = [_typed_alone(adapter, source, *reading) for reading in readings]
+        return [{name: _Rows(rows, 0, rows.num_rows) for name, rows in tables.items()} for tables in alone]
     names = (*adapter.tables, REJECTS.name)
     rows: dict[str, list[Any]] = {name: [] for name in names}
     ends: list[dict[str, int]] = []
@@ -551,7 +595,7 @@ def _typed_together(
         return [typed for half in halves for typed in _typed_together(adapter, source, half)]
     begins = [dict.fromkeys(names, 0), *ends]
     return [
-        {name: whole[name].slice(begin[name], end[name] - begin[name]) for name in names}
+        {name: _Rows(whole[name], begin[name], end[name] - begin[name]) for name in names}
         for begin, end in zip(begins, ends, strict=False)
     ]
 
