@@ -280,21 +280,31 @@ def test_the_runbooks_commands_bring_a_lost_landing_back(project: Path, tmp_path
     first = home.land(Arrival("door_push", "push", NOW, b"first"))
     run("backup")
     second = home.land(Arrival("door_push", "push", NOW, b"second"))
+    home.land_many([Arrival("door_push", "push", NOW, b"posted"), Arrival("door_push", "push", NOW, b"with it")])
     run("backup")
     home.land(Arrival("door_push", "push", NOW, b"after the backup"))
+    home.land_many([Arrival("door_push", "push", NOW, b"posted after the backup")])
     home.blobs.path(str(first.blob_sha256)).write_bytes(b"spoiled")
     home.blobs.path(str(second.blob_sha256)).unlink()
     said = run("check")
     assert "receipt 1 of door_push: blob_damaged" in said
     assert "receipt 2 of door_push: blob_missing" in said
-    assert said.endswith("2 bad of 3 receipts\n")
+    assert said.endswith("2 bad of 6 receipts\n")
+    told = [str(receipt.blob_sha256) for receipt in home.catalogue.receipts()]
+    assert run("see").splitlines() == [f"{told[2]}", f"{told[3]}", f"{told[5]}", "posted"]
 
     home.catalogue.close()
     run("restore")
-    assert run("check") == "0 bad of 2 receipts\n"
+    assert run("check") == "0 bad of 4 receipts\n"
     restored = Home(tmp_path / "data")
-    assert [restored.body(r) for r in restored.catalogue.receipts()] == [b"first", b"second"]
-    assert restored.land(Arrival("door_push", "push", NOW, b"next")).receipt_id == 3
+    assert [restored.body(r) for r in restored.catalogue.receipts()] == [b"first", b"second", b"posted", b"with it"]
+    assert restored.land(Arrival("door_push", "push", NOW, b"next")).receipt_id == 5
+    with restored.catalogue.engine.connect() as con:
+        con.exec_driver_sql("delete from blob_places")
+        con.exec_driver_sql("commit")
+    assert run("check").endswith("2 bad of 5 receipts\n")
+    assert run("index") == "2 records found\n"
+    assert run("check") == "0 bad of 5 receipts\n"
 
     left = restored.blobs.path(str(first.blob_sha256)).with_name(".left.0.tmp")
     left.write_bytes(b"half")

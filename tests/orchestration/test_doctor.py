@@ -15,6 +15,7 @@ import yaml
 from _small_library import Library
 from parsed_dbt import put_into
 
+from ingest.catalogue import Arrival
 from ingest.pipeline import sweep
 from orchestration.clock import clock
 from orchestration.doctor import Sign, examine, port_is_free, wanted_variables
@@ -52,6 +53,21 @@ def test_a_lost_blob_is_a_failure_and_one_without_a_receipt_is_not(landed: Libra
     receipt = landed.home.catalogue.receipts()[0]
     landed.home.blobs.path(str(receipt.blob_sha256)).unlink()
     assert [sign.message for sign in _signs(landed, "fail")] == ["1 blobs are gone; restore landing/ from its backup."]
+
+
+def test_posts_that_lie_in_a_segment_are_not_missed(landed: Library) -> None:
+    """They have no file of their own. When the catalogue no longer knows where they lie, that is mended first."""
+    receipts = landed.home.land_many([Arrival("door_small_main", "push", clock(), b"posted")])
+    assert _signs(landed, "fail") == []
+    with landed.home.catalogue.engine.connect() as con:
+        con.exec_driver_sql("delete from blob_places")
+        con.exec_driver_sql("commit")
+    assert [sign.message for sign in _signs(landed, "fail")] == [
+        "1 blobs are gone; index the segments (docs/runbooks/landing.md), or restore landing/ from its backup."
+    ]
+    assert landed.home.index_segments() == 1
+    assert _signs(landed, "fail") == []
+    assert landed.home.body(receipts[0]) == b"posted"
 
 
 def test_a_wrong_description_hides_nothing_else(landed: Library) -> None:

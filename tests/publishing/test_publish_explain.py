@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,7 +12,7 @@ from published_library import BODIES, Rooms, sha256
 
 from publishing import explain, snapshot
 from publishing.errors import NothingPublished, UnknownSelection
-from publishing.explain import Explanation
+from publishing.explain import BlobTrace, Explanation
 from publishing.manifest import ManifestInputs
 
 
@@ -94,6 +96,32 @@ def test_a_lost_and_a_damaged_blob_are_found(published: Rooms) -> None:
     assert {b.blob_sha256: b.state for b in found.blobs} == {sha256(1): "missing", sha256(3): "damaged"}
     assert {s.source_id: s.blobs_missing for s in found.sources} == {"door_brickstream_main": 1, "door_smart_moa": 0}
     assert "restore landing/ from its backup" in " ".join(found.notes)
+
+
+def test_a_blob_in_a_segment_is_found_and_proved(published: Rooms) -> None:
+    """Posts that came together share a file: the trail must end at the very bytes, and see when they changed."""
+    own = published.landing / "blobs" / sha256(1)[:2] / sha256(1)
+    body, segment = own.read_bytes(), published.landing / "blobs" / "segments" / "first.tar"
+    own.unlink()
+    segment.parent.mkdir()
+    segment.write_bytes(bytes(512) + body)
+    asked: list[list[str]] = []
+
+    def spans(hashes: Collection[str]) -> dict[str, tuple[Path, int, int]]:
+        asked.append(list(hashes))
+        return {sha256(1): (segment, 512, len(body))}
+
+    def found() -> BlobTrace:
+        told = ask(published, "visits", "2023", spans=spans)
+        return next(blob for blob in told.blobs if blob.blob_sha256 == sha256(1))
+
+    assert (found().state, found().landing_path, found().landing_offset) == ("ok", str(segment), 512)
+    assert f"first.tar · {sha256(1)}" in explain.render(ask(published, "visits", "2023", spans=spans)).replace("\n", "")
+    assert asked[0] == [sha256(1)], "what has a file of its own is not asked for"
+    segment.write_bytes(bytes(512 + len(body)))
+    assert found().state == "damaged"
+    segment.write_bytes(bytes(512) + body[:-1])
+    assert (found().state, found().landing_path) == ("missing", str(own))
 
 
 def test_a_lost_lake_is_told_and_costs_no_answer(published: Rooms) -> None:
