@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest.catalogue import Arrival, Catalogue, Receipt
 from ingest.errors import PermanentFailure
-from ingest.landing import BlobStore
+from ingest.landing import BlobStore, make_durable
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Home:
         count = 0
         records = self.blobs.records()
         while some := dict(itertools.islice(records, 10_000)):
+            # A killed writer's records may not be on disk yet, and whoever brings their bytes again is told they are.
+            make_durable(sorted({self.blobs.segment(place.segment) for place in some.values()}))
             self.catalogue.record_places(some)
             count += len(some)
         return count

@@ -225,6 +225,28 @@ def test_the_index_is_found_again_from_the_segments_alone(tmp_path: Path) -> Non
     assert home.index_segments() == 4, "again changes nothing"
 
 
+def test_what_is_indexed_is_on_disk_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed writer's last records may stand in memory only; who brings them again is told that they are stored."""
+    home = Home(tmp_path)
+    post(home, *BODIES)
+    forget_places(home)
+    steps: list[str] = []
+    real_sync, real_record = os.fsync, home.catalogue.record_places
+
+    def fsync(fd: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{fd}").resolve().name)
+        real_sync(fd)
+
+    def record(places: dict[str, Place]) -> None:
+        steps.append("recorded")
+        real_record(places)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(home.catalogue, "record_places", record)
+    home.index_segments()
+    assert steps == [home.blobs.segments()[0].name, "segments", "recorded"]
+
+
 def test_the_index_finds_what_is_whole_behind_what_is_not(tmp_path: Path) -> None:
     """One bad sector, also in a header, must not cost the rest of a segment."""
     home = Home(tmp_path)
