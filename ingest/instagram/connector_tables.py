@@ -12,7 +12,7 @@ What the form means, and where it deceives:
   nobody can say which numbers are the post's, so none of them is read.
 - It has no date but that of the synchronisation (`_fivetran_synced`, UTC): that is when it was observed.
 - The two tables need not speak of the same posts. One file can't know the other; the warehouse tells of metrics of
-  posts that nobody listed (`assert_every_measured_post_is_listed`).
+  posts that nobody listed (`core.fct_post_gap`, suite `core_fct_post_gap`).
 """
 
 from __future__ import annotations

@@ -70,6 +70,10 @@ create table core.fct_event_doubt as
         'reports_disagree', 'report_on_series', 'parts_exceed_total']) as doubt_kind, 's2' as source_id,
         'x' as subject_id, 'e1' as event_id,
         'Something is odd.' as message, 'Ask the branch.' as next_action, false as is_open;
+create table core.fct_post_gap as
+    select unnest(['story_not_polled', 'story_not_read', 'measured_not_listed', 'connector_tables_disagree',
+        'fits_two_posts']) as gap_kind, '17' as account_id, 's3' as source_id, 'p9' as post_id,
+        'Something is lacking.' as message, 'Poll more often.' as next_action, false as is_open;
 create table core.fct_reject as
     select 's1' as source_id, 1::bigint as receipt_id, timestamp '2023-01-01' as received_at, 'f.csv' as origin,
         'record' as scope, 'negative' as reason, 'A count is negative.' as message,

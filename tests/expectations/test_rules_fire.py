@@ -325,6 +325,20 @@ DAMAGES: dict[str, dict[str, str]] = {
             }.items()
         },
     },
+    "core_fct_post_gap": {
+        "kinds_are_known": "update core.fct_post_gap set gap_kind = 'hole'",
+        "next_actions_are_given": "update core.fct_post_gap set next_action = null",
+        **{
+            rule: f"update core.fct_post_gap set is_open = true where gap_kind = '{kind}'"
+            for rule, kind in {
+                "measured_posts_are_listed": "measured_not_listed",
+                "stories_are_polled": "story_not_polled",
+                "stories_are_read_before_they_end": "story_not_read",
+                "connector_tables_agree": "connector_tables_disagree",
+                "moments_name_one_post": "fits_two_posts",
+            }.items()
+        },
+    },
     "kpi_events_split": {
         **{
             f"{split}s_add_up": f"update kpi.events_split set value = value + 1 where split = '{split}'"
