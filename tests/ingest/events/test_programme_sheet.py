@@ -209,6 +209,20 @@ def test_what_may_be_another_hour_is_no_time(value: Any) -> None:
     assert (found.rows, found.reasons) == ([], ["bad_time"])
 
 
+def test_an_end_at_the_start_is_no_end_and_none_a_day_later() -> None:
+    """18:00-18:00 is how a form without an end is filled in; read as the next day it would last a day and a night."""
+    (row,) = one("Klokkeslett", "18:00-18:00").rows
+    assert (row["start_at"], row["end_at"]) == (utc("2026-03-05T17:00"), utc("2026-03-05T17:00"))
+    assert row["quality_flags"] == "no_end"
+
+
+@pytest.mark.parametrize("value", [True, datetime(2026, 3, 5, 18, 0), date(2026, 3, 5), time(18, 0)])  # noqa: DTZ001
+def test_a_date_or_a_tick_in_the_place_of_a_title_is_none(value: Any) -> None:
+    """Columns that slipped by one would make events called `2026-03-05`, and their dates something else."""
+    found = one("Tittel", value)
+    assert [(r.reason, r.pointer) for r in found.rejects] == [("not_text", "sheet 1, row 2, column D")]
+
+
 def test_two_different_times_in_one_row_are_refused() -> None:
     """A date cell with another time than the time cell is a row that somebody moved half."""
     assert one("Dato", utc("2026-03-05T12:00")).reasons == ["two_times"]
@@ -447,6 +461,7 @@ def test_columns_about_people_are_told_with_a_count_and_never_read() -> None:
         ("unknown_column", "column J"),
     ]
     assert "its 2 cells" in found.rejects[1].message
+    assert found.rejects[1].pointer == "sheet 1, row 1, column H", "the header, which is what must be changed"
     assert len(found.rows) == 2
     for word in ("Kari", "kari@", "412 34", "ola@"):
         assert word not in found.text()

@@ -299,6 +299,14 @@ def test_in_the_hour_that_autumn_repeats_the_address_decides(fold: int) -> None:
     assert posts(told(file(*rows)))[0]["posted_at"] == moment.replace(tzinfo=None)
 
 
+def test_in_the_hour_that_autumn_repeats_nothing_but_the_first_is_known_without_an_address() -> None:
+    """Without a code nothing tells the two apart; the same one is taken at every reading."""
+    cells = row(1, MARCH_24, written="11/01/2026 01:30", code="AAAAA")
+    assert posts(told(file(cells, row(2, MARCH_24))))[0]["posted_at"] == datetime(
+        2026, 11, 1, 8, 30, tzinfo=UTC
+    ).replace(tzinfo=None)
+
+
 # --- files that somebody opened
 
 

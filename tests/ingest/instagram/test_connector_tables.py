@@ -112,6 +112,13 @@ def test_numbers_are_those_of_the_one_kind_that_is_filled() -> None:
     assert parsed.rejects == []
 
 
+def test_a_row_of_no_stated_kind_tells_likes_and_comments_and_nothing_is_wrong_with_it() -> None:
+    """Most connectors fill in the kind's columns later, or never."""
+    parsed = told(table(insight()))
+    assert values(parsed) == {"likes": (3, "measured"), "comments": (0, "measured")}
+    assert parsed.rejects == []
+
+
 def test_a_storys_old_columns_have_the_apis_names() -> None:
     """So that a story of the connector and one of the API are told in one way."""
     parsed = told(table(insight(story_reach="33", story_exits="1", story_replies="0")))

@@ -120,6 +120,13 @@ def test_a_whole_download_gives_posts_of_all_kinds_and_old_metrics() -> None:
     assert reasons(parsed) == ["not_opened"]
 
 
+@pytest.mark.parametrize(("pictures", "kind"), [(1, "IMAGE"), (2, "CAROUSEL_ALBUM"), (3, "CAROUSEL_ALBUM")])
+def test_a_post_of_several_pictures_is_an_album(pictures: int, kind: str) -> None:
+    """The download does not say so; two pictures are one post, and no single one."""
+    (post,) = posts(told(as_json([listed(AT, "Tekst", pictures)]), "posts_1.json"))
+    assert post["media_type"] == kind
+
+
 def test_insights_alone_are_posts_of_no_stated_kind() -> None:
     """They list posts and don't say which kind; a guess would count reels as pictures."""
     (post,) = posts(told(insights(insight()), "posts.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -274,6 +275,32 @@ def test_the_stand_in_refuses_when_its_hour_is_spent(bench: Any, api: GraphApi, 
     assert len(bench.wire.calls) == 19
 
 
+@pytest.mark.parametrize("edge", ["media", "stories"])
+def test_a_list_that_is_refused_is_a_failure_and_no_empty_list(
+    bench: Any, api: GraphApi, make: Make, edge: str
+) -> None:
+    """Read on without the refusal, an account of a thousand posts would be told as one that never posted."""
+    posts(api, make(1, days_old=1))
+    bench.options["stories"] = True
+    lost = refusal(10, "(#10) Application does not have permission for this action")
+    bench.wire.instead = lambda path, _q: lost if path.endswith(f"/{edge}") else None
+    (failure,) = bench.poll().failures
+    assert (type(failure), failure.reason) == (PermanentFailure, "permission_lost")
+    refused = [r for r in bench.receipts() if r.status == "failed" and r.blob_sha256 is not None]
+    assert len(refused) == 1, "what Meta said is kept as evidence"
+    bench.read()
+    assert bench.rows("social_post_observations") == []
+
+
+def test_an_error_page_without_an_error_is_none_that_passes_by_itself(bench: Any) -> None:
+    """A 404 of a wrong host says nothing of Meta; tried again for ever, nobody would mend the address."""
+    bench.wire.instead = lambda _p, _q: Response(404, {}, b'{"detail": "Not Found"}')
+    (failure,) = bench.poll().failures
+    assert (type(failure), failure.reason) == (PermanentFailure, "graph_0")
+    assert len(bench.wire.calls) == 1
+    assert bench.pauses == []
+
+
 # --- troubles that do not stop a poll
 
 
@@ -297,6 +324,32 @@ def test_three_troubles_in_a_row_are_the_services_and_end_the_poll(bench: Any, a
     assert (type(failure), failure.reason) == (TransientFailure, "graph_busy")
     # one alone, all others in one batch, then one by one: two tries each, as the bench's session has
     assert len(bench.wire.asked_metrics()) == 2 + 7 + 2 + 2
+
+
+def test_two_troubles_between_answers_are_the_posts_own(bench: Any, api: GraphApi, make: Make) -> None:
+    """Counted over answers, a poll of seven hundred posts would end at its third sick one every night."""
+    posts(api, *(make(n, days_old=n) for n in range(1, 9)))
+    bench.options["batch_size"] = 1
+    sick = {make(n, days_old=n).post_id for n in (2, 3, 5, 6)}
+    bench.wire.instead = lambda path, _q: refusal(2) if path.split("/")[2] in sick else None
+    failures = bench.poll().failures
+    assert {f.reason for f in failures} == {"graph_busy"}
+    bench.read()
+    healthy = {m["subject_id"] for m in bench.rows("social_metric_observations")}
+    assert healthy == {p.post_id for p in api.posts} - sick
+
+
+def test_what_meta_refused_is_landed_as_evidence_and_not_read(bench: Any, api: GraphApi, make: Make) -> None:
+    """Whoever asks Meta's support, or doubts our table of codes, needs the answer itself."""
+    posts(api, make(1, days_old=1))
+    strange = refusal(36104, "Not through this door")
+    bench.wire.instead = lambda path, _q: strange if path.endswith("/insights") else None
+    assert bench.poll().failures
+    (kept,) = [r for r in bench.receipts() if r.status == "failed" and r.blob_sha256]
+    assert b'"code":36104' in bench.home.body(kept)
+    assert b"Not through this door" in bench.home.body(kept)
+    bench.read()
+    assert bench.rows("social_metric_observations") == []
 
 
 def test_an_unknown_refusal_is_told_with_what_meta_asks_for(bench: Any, api: GraphApi, make: Make) -> None:
@@ -458,6 +511,25 @@ def test_a_versions_end_is_told_ninety_days_ahead(left: int, alarms: int, caplog
     """After its last day Meta answers with another version, silently."""
     check_version("v25.0", date(2028, 7, 29) - timedelta(days=left))
     assert len(caplog.records) == alarms
+
+
+@pytest.mark.parametrize(("answered", "stored"), [("v26.0", "v26.0"), ("v25.0", "v25.0"), ("26", "v25.0")])
+def test_the_version_that_answered_is_stored_and_told_where_it_is_not_the_pinned_one(
+    bench: Any, api: GraphApi, make: Make, caplog: pytest.LogCaptureFixture, answered: str, stored: str
+) -> None:
+    """Meta moves an old app on to another version in silence; a series that changed must show why."""
+    posts(api, make(1, days_old=2))
+
+    def instead(path: str, query: Mapping[str, list[str]]) -> Response:
+        response = api.handle(path, query, {"Authorization": f"Bearer {api.token}"})
+        return replace(response, headers={**response.headers, "facebook-api-version": answered})
+
+    bench.wire.instead = instead
+    assert not bench.poll().failures
+    bench.read()
+    assert {m["api_version"] for m in bench.rows("social_metric_observations")} == {stored}
+    told = [r for r in caplog.records if "where v25.0 is pinned" in r.getMessage()]
+    assert bool(told) == (stored == "v26.0")
 
 
 @pytest.mark.parametrize(("version", "on"), [("v25.0", date(2028, 7, 30)), ("v19.0", date(2026, 9, 1))])

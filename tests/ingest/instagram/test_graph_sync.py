@@ -148,6 +148,27 @@ def test_a_question_that_a_batch_leaves_open_is_asked_again(bench: Any, api: Gra
     assert len(bench.pauses) == 1
 
 
+@pytest.mark.parametrize(("status", "is_repeated"), [(503, True), (429, False)])
+def test_a_batch_that_the_service_drops_is_sent_again_and_one_that_it_limits_is_not(
+    bench: Any, api: GraphApi, make: Make, status: int, is_repeated: bool
+) -> None:
+    """Asking again changes nothing at Meta's; asking again after "too many" does."""
+    api.posts = [make(n, days_old=n) for n in range(1, 5)]
+    serve, drops = api.serve, iter([True])
+
+    def dropped(path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]) -> Response:
+        if "batch" in query and next(drops, False):
+            return Response(status, {}, b"no")
+        return serve(path, query, headers)
+
+    api.serve = dropped  # type: ignore[method-assign]
+    failures = bench.poll().failures
+    bench.read()
+    assert [f.reason for f in failures] == ([] if is_repeated else ["http_429"])
+    assert len({subject for subject, _m in bench.statuses()}) == (4 if is_repeated else 1)
+    assert len(bench.pauses) == is_repeated
+
+
 # --- what is due
 
 

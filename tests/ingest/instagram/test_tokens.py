@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import stat
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ from ingest.instagram.tokens import exchange, probe, refresh, refresh_all, renew
 from orchestration import cli
 from sandbox.graph_api import GraphApi
 from sandbox.graph_tokens import KnownToken, Tokens
+from sandbox.loopback import Response
 
 NOW = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
 APP_ID, APP_SECRET = "123456789012345", "standin-app-secret-9876"
@@ -133,6 +135,15 @@ def test_a_short_token_is_exchanged_for_a_long_one(bench: Any, tokens: Tokens, s
         assert new.expires_at == NOW + timedelta(seconds=5_183_944)
         assert new.text in tokens.known
         assert new.text not in repr(new)
+
+
+@pytest.mark.parametrize("told", [{}, {"expires_in": 0}, {"expires_in": "soon"}])
+def test_a_token_without_a_told_end_has_none_that_is_known(bench: Any, api: GraphApi, told: dict[str, Any]) -> None:
+    """A page's token says nothing of its end, and 0 means never: neither is a token that ends today."""
+    api.serve = lambda *_: Response(200, {}, json.dumps({"access_token": "EAAlong-token-9", **told}).encode())  # type: ignore[method-assign]
+    session = Session(Limits(tries=1, backoff_seconds=0), allow_loopback=True)
+    new = exchange(source(bench, app_id=APP_ID, app_secret_env="GRAPH_TOKEN"), session, "short-token-1234", NOW)
+    assert (new.text, new.expires_at) == ("EAAlong-token-9", None)
 
 
 def test_a_permanent_token_is_not_refreshed_into_one_that_ends(
