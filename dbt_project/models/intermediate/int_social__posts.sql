@@ -58,15 +58,22 @@ merged as (
 
 ),
 
+-- listed again after it was told as gone: an archived post that came back, until it is told as gone once more
 ended as (
 
     select
-        account_id,
-        matched_post_id as post_id,
-        min(received_at) as gone_at
+        tellings.account_id,
+        tellings.matched_post_id as post_id,
+        min(tellings.received_at) as gone_at
     from tellings
-    where told_presence = 'gone'
-    group by account_id, matched_post_id
+    inner join merged
+        on
+            tellings.account_id = merged.account_id
+            and tellings.matched_post_id = merged.post_id
+    where
+        tellings.told_presence = 'gone'
+        and (merged.last_listed_at is null or tellings.received_at > merged.last_listed_at)
+    group by tellings.account_id, tellings.matched_post_id
 
 ),
 
@@ -80,10 +87,7 @@ localised as (
 
     select
         merged.*,
-        -- listed again after it was told as gone: an archived post that came back
-        case
-            when merged.last_listed_at is null or ended.gone_at > merged.last_listed_at then ended.gone_at
-        end as gone_at,
+        ended.gone_at,
         cast({{ to_local('merged.posted_at', 'settings.zone') }} as date) as posted_on
     from merged
     cross join settings

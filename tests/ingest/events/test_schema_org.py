@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from event_reading import Reading, utc
 from feed_bench import NOW, Bench
-from feed_reading import read_body
+from feed_reading import read_body, receipt
 
 from ingest.events._pages import links
 from ingest.events.schema_org import page_bytes
@@ -316,6 +317,25 @@ def test_more_pages_than_allowed_are_told(bench: Callable[..., Bench]) -> None:
     assert [f.reason for f in site.poll().failures] == ["too_many_pages"]
     assert len(site.newest()) == 2
     assert not any(r.is_complete for r in site.receipts)
+
+
+def test_as_many_pages_as_allowed_are_a_whole_list(bench: Callable[..., Bench]) -> None:
+    """A limit that the site just fills has cut nothing, and what went missing may be withdrawn."""
+    site = bench("schema_org", **OPTIONS)
+    site.poll()
+    exact = bench("schema_org", max_pages=len(site.newest()), **OPTIONS)
+    assert exact.poll().failures == []
+
+
+def test_a_relative_id_is_the_pages_own() -> None:
+    """`#event` stands on every page of a plug-in: taken as it is, a year's programme would be one event."""
+    ids = set()
+    for number in (1, 2):
+        body = page({**EVENT, "@id": "#event"})
+        told = replace(receipt(body=body), origin=f"https://bib.example.org/e/{number}")
+        (row,) = read_body("schema_org", body, told, zone="Europe/Oslo").rows
+        ids.add(row["series_id"])
+    assert ids == {"https://bib.example.org/e/1#event", "https://bib.example.org/e/2#event"}
 
 
 def test_a_sitemap_with_entities_is_refused(bench: Callable[..., Bench]) -> None:
