@@ -71,7 +71,7 @@ interactions as (
 engagement as (
     {{ social_figure('engagement_rate', 'scopes',
         'case when summed_post_reach > 0 then reached_interactions / summed_post_reach end',
-        'is_asked and coalesce(summed_post_reach, 0) > 0', "'no post of the period has both interactions and reach'",
+        'is_asked and coalesce(summed_post_reach, 0) > 0', "case when is_asked then 'no post of the period has both interactions and reach' else " ~ not_asked ~ " end",
         'case when told_count > 0 then cast(measured_count as double precision) / told_count end',
         "'summed interactions per summed post reach, not per person'") }}
 ),
