@@ -160,6 +160,13 @@ def test_of_two_readings_of_one_moment_that_disagree_the_first_is_kept(read_door
     assert [(r["pointer"], r["reason"]) for r in reading.rejects] == [("line 4", "duplicate_conflict")]
 
 
+def test_rejects_stand_in_the_order_of_the_file(read_doors: Any) -> None:
+    """Whoever mends a sheet goes down it once; a cut row is seen before the values of those above it are read."""
+    body = "Avlest;Teller\n14.03.2026 10:00;5\n14.03.2026 10:00;6\n14.03.2026\n14.03.2026 12:00;7\n15.03.2026\n"
+    rejects = read_doors("gate_readings", body, ONE_REGISTER).rejects
+    assert [r["pointer"].split(",")[0] for r in rejects] == ["line 3", "line 4", "line 6"]
+
+
 def test_totals_headers_and_cut_rows_cost_themselves(read_doors: Any) -> None:
     """Sheets are pasted together and end with sums."""
     reading = read_doors(

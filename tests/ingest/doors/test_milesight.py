@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 import ingest.doors.milesight as milesight
 from ingest.doors.milesight import MilesightOptions, decode
+from ingest.http import Answer
 from sandbox.doors_devices import APPLICATION, Devices
 
 ASKED = {"application": APPLICATION, "key_env": "STACK_KEY", "allow_loopback": True}
@@ -66,8 +67,9 @@ def test_a_posted_uplink_is_one_register_reading_at_the_time_it_was_heard(read_d
         "value_state": "observed",
         "sequence": 7,
         "is_provisional": False,
+        "reason_code": None,
     }
-    assert {k: row[k] for k in expected} == expected
+    assert {k: row.get(k) for k in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -272,6 +274,14 @@ def test_the_storage_fills_what_the_webhook_missed(
     (posted,) = read_doors("milesight", json.dumps(last), source_id="door_device_moa").rows
     assert posted["observation_id"] == rows[-1]["observation_id"]
     assert_no_secret(tmp_path, KEY)
+
+
+def test_a_broken_line_of_a_page_counts_and_does_not_say_where_the_next_begins() -> None:
+    """A page is whole by its number of lines, and the next one begins at the last message that has a time."""
+    line = json.dumps({"result": uplink("04CC01000200")})
+    body = f'{line[:50]}\n\n{line}\n{{"error":{{"code":8}}}}\n{line[:50]}\n'
+    counted = milesight._extent(Answer(200, body.encode(), {}, ""))
+    assert counted == (4, datetime(2020, 2, 12, 15, 15, 46, tzinfo=UTC))
 
 
 def test_a_refused_key_is_told_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
