@@ -54,13 +54,14 @@ def read_doors() -> ReadDoors:
         source_id: str = "door_test",
         how: str = "drop",
         received_at: datetime = RECEIVED_AT,
+        ask: str = "",
     ) -> Reading:
         body = body.encode() if isinstance(body, str) else body
         source = Source(
             source_id=source_id, family="doors", adapter=adapter_name, description="A test.", options=options or {}
         )
         adapter, checked = adapter_for(source)
-        receipt = receipt_of(body, source_id, received_at, how=how)
+        receipt = receipt_of(body, source_id, received_at, how=how, ask=ask)
         parsed = lake.read(adapter, source, checked, receipt, body)
         lineage = {
             "source_id": source_id,

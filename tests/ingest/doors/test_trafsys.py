@@ -40,6 +40,14 @@ def test_the_stamp_is_shifted_before_it_is_localised(read_doors: Any) -> None:
     assert (row["in_count"], row["out_count"], row["stamp_text"]) == (12, 9, "2026-01-02T15:00:00")
 
 
+def test_an_hour_of_another_day_than_the_one_asked_for_is_told_and_not_read(read_doors: Any) -> None:
+    """Read, it would be told twice with two numbers; dropped without a word, nobody would look at the zone."""
+    stamps = ("2026-01-02T10:00:00", "2026-01-02T11:00:00", "2026-01-05T10:00:00")
+    reading = read_doors("trafsys", ending(*stamps), OPTIONS, ask=json.dumps({"day": "2026-01-02"}))
+    assert starts(reading) == [datetime(2026, 1, 2, 8), datetime(2026, 1, 2, 9)]
+    assert reading.reasons == ["wrong_date"]
+
+
 @pytest.mark.parametrize("stamp", ["2026-01-03T00:00:00", "2026-01-02T24:00:00"])
 def test_the_last_hour_belongs_to_the_day_it_was_counted_on(read_doors: Any, stamp: str) -> None:
     """Midnight is written in two ways, and unshifted both put the evening on the next day."""

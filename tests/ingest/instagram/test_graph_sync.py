@@ -169,6 +169,25 @@ def test_a_batch_that_the_service_drops_is_sent_again_and_one_that_it_limits_is_
     assert len(bench.pauses) == is_repeated
 
 
+def test_a_part_of_a_batch_that_failed_without_an_error_is_asked_again(bench: Any, api: GraphApi, make: Make) -> None:
+    """A 500 with an empty body passes; told as a code that nobody knows, it would wait for a person."""
+    api.posts = [make(n, days_old=n) for n in range(1, 5)]
+    serve, cut = api.serve, iter([True])
+
+    def empty(path: str, query: Mapping[str, list[str]], headers: Mapping[str, str]) -> Response:
+        response = serve(path, query, headers)
+        if "batch" in query and next(cut, False):
+            answers = json.loads(response.body)
+            return replace(response, body=json.dumps([{"code": 500, "body": "{}"}, *answers[1:]]).encode())
+        return response
+
+    api.serve = empty  # type: ignore[method-assign]
+    assert not bench.poll().failures
+    bench.read()
+    assert set(bench.statuses().values()) == {"measured"}
+    assert len(bench.statuses()) == 40
+
+
 # --- what is due
 
 
