@@ -15,268 +15,33 @@ settings as (
 
 ),
 
-decisions as (
-
-    select
-        claims.posting_id,
-        others.posting_id as other_posting_id,
-        decisions.verdict,
-        decisions.reason
-    from {{ ref('stg_library__event_decisions') }} as decisions
-    inner join {{ ref('int_events__claims') }} as claims
-        on
-            decisions.source_id = claims.source_id
-            and decisions.series_id = claims.series_id
-            and decisions.slot = claims.slot
-    inner join {{ ref('int_events__claims') }} as others
-        on
-            decisions.other_source_id = others.source_id
-            and decisions.other_series_id = others.series_id
-            and decisions.other_slot = others.slot
-    where decisions.verdict in ('same', 'different') and claims.posting_id <> others.posting_id
-
-),
-
-decided as (
-
-    select
-        least(posting_id, other_posting_id) as low_id,
-        greatest(posting_id, other_posting_id) as high_id,
-        -- of two that contradict each other through one posting the careful one holds
-        min(verdict) as verdict,
-        min(reason) as reason
-    from decisions
-    group by least(posting_id, other_posting_id), greatest(posting_id, other_posting_id)
-
-),
-
-ordered as (
-
-    select
-        claim_id,
-        row_number() over (order by source_rank, claim_id) as claim_order
-    from claims
-
-),
-
--- Blocks: the same local day, the slot from which one was moved, the same long id and slot, or a decision.
-blocks as (
-
-    select
-        claims.claim_id,
-        others.claim_id as other_claim_id
-    from claims
-    inner join claims as others
-        on
-            claims.start_on = others.start_on
-            and claims.source_rank < others.source_rank
-    where not claims.is_report
-
-    union
-
-    select
-        case when moved.source_rank < others.source_rank then moved.claim_id else others.claim_id end as claim_id,
-        case when moved.source_rank < others.source_rank then others.claim_id else moved.claim_id end
-            as other_claim_id
-    from claims as moved
-    inner join claims as others
-        on
-            moved.original_start_at = others.start_at
-            and moved.source_id <> others.source_id
-    where moved.is_moved and not others.is_report
-
-    union
-
-    select
-        claims.claim_id,
-        others.claim_id as other_claim_id
-    from claims
-    inner join claims as others
-        on
-            claims.series_id = others.series_id
-            and claims.slot = others.slot
-            and claims.source_rank < others.source_rank
-    where length(claims.series_id) >= 12 and not claims.is_report
-
-    union
-
-    select
-        case when lows.claim_order < highs.claim_order then decided.low_id else decided.high_id end as claim_id,
-        case when lows.claim_order < highs.claim_order then decided.high_id else decided.low_id end as other_claim_id
-    from decided
-    inner join ordered as lows on decided.low_id = lows.claim_id
-    inner join ordered as highs on decided.high_id = highs.claim_id
-
-),
-
-compared as (
-
-    select
-        blocks.claim_id,
-        blocks.other_claim_id,
-        claims.source_id,
-        others.source_id as other_source_id,
-        claims.branch_id,
-        claims.start_on,
-        claims.title,
-        others.title as other_title,
-        claims.title_key,
-        others.title_key as other_title_key,
-        claims.total_weight,
-        others.total_weight as other_weight,
-        decided.verdict,
-        decided.reason,
-        settings.least_score,
-        claims.has_time and others.has_time as is_timed,
-        claims.has_time <> others.has_time as is_half_timed,
-        case when claims.has_time then claims.start_at else others.start_at end as timed_start_at,
-        least(
-            abs({{ minutes_between('claims.start_at', 'others.start_at') }}),
-            case
-                when claims.is_moved then abs({{ minutes_between('claims.original_start_at', 'others.start_at') }})
-                else 1000000
-            end,
-            case
-                when others.is_moved then abs({{ minutes_between('claims.start_at', 'others.original_start_at') }})
-                else 1000000
-            end
-        ) as minutes_apart,
-        settings.start_tolerance_minutes,
-        claims.start_on = others.start_on as is_same_day,
-        claims.end_on = others.end_on as is_same_end_day,
-        claims.end_at = others.end_at and claims.end_at > claims.start_at as is_same_end,
-        claims.branch_id is not null and claims.branch_id = others.branch_id as is_same_branch,
-        claims.branch_id is not null and others.branch_id is not null and claims.branch_id <> others.branch_id
-        and coalesce(claims.titled_branch_id <> others.branch_id, true)
-        and coalesce(others.titled_branch_id <> claims.branch_id, true) as is_other_branch,
-        others.branch_id as other_branch_id,
-        claims.start_at,
-        claims.end_at,
-        others.start_at as other_start_at,
-        others.end_at as other_end_at,
-        claims.branch_id is null and others.branch_id is null and claims.place_key <> ''
-        and claims.place_key = others.place_key as is_same_place,
-        coalesce(claims.page = others.page, false) as is_same_page,
-        claims.series_id = others.series_id and claims.slot = others.slot and length(claims.series_id) >= 12
-            as is_same_id,
-        claims.number_key is not null and others.number_key is not null and claims.number_key <> others.number_key
-            as is_other_number
-    from blocks
-    inner join claims on blocks.claim_id = claims.claim_id
-    inner join claims as others on blocks.other_claim_id = others.claim_id
-    left join decided
-        on
-            least(blocks.claim_id, blocks.other_claim_id) = decided.low_id
-            and greatest(blocks.claim_id, blocks.other_claim_id) = decided.high_id
-    cross join settings
-
-),
-
-stems as (
-
-    select
-        title,
-        stem,
-        max(word_weight) as word_weight
-    from {{ ref('int_events__title_words') }}
-    group by title, stem
-
-),
-
-title_pairs as (
-
-    select distinct
-        title,
-        other_title,
-        total_weight,
-        other_weight
-    from compared
-    where title is not null and other_title is not null
-
-),
-
-shared as (
-
-    select
-        title_pairs.title,
-        title_pairs.other_title,
-        sum(
-            case when stems.word_weight < others.word_weight then stems.word_weight else others.word_weight end
-            / case when stems.stem = others.stem then 1.0 else 2.0 end
-        ) as shared_weight
-    from title_pairs
-    inner join stems on title_pairs.title = stems.title
-    inner join stems as others
-        on
-            title_pairs.other_title = others.title
-            -- a word that begins a longer one is half of it: lekser, leksehjelp
-            and (
-                stems.stem = others.stem
-                or (
-                    length(stems.stem) >= 4 and length(others.stem) >= 4
-                    and (others.stem like stems.stem || '%' or stems.stem like others.stem || '%')
-                )
-            )
-    group by title_pairs.title, title_pairs.other_title
-
-),
-
--- Half for the words in common of all words, half for those of the shorter title: "Bok og kaffi" stands whole in
--- "Bok og kaffi med strikking".
-likeness as (
-
-    select
-        title_pairs.title,
-        title_pairs.other_title,
-        cast(floor(
-            15.0 * shared.shared_weight
-            / (title_pairs.total_weight + title_pairs.other_weight - shared.shared_weight)
-            + 15.0 * shared.shared_weight / least(title_pairs.total_weight, title_pairs.other_weight)
-            + 0.5
-        ) as int) as title_points
-    from title_pairs
-    inner join shared on title_pairs.title = shared.title and title_pairs.other_title = shared.other_title
-
-),
-
--- Two things of one name do not overlap at one branch: by half of the shorter they are one, told with the hour at which
--- doors open, or with a wrong one.
 pointed as (
 
-    select
-        compared.*,
-        case
-            when compared.is_timed and compared.minutes_apart = 0 then 45
-            when compared.is_timed and compared.minutes_apart <= 5 then 42
-            when compared.is_timed and compared.minutes_apart <= 15 then 35
-            when compared.is_timed and compared.minutes_apart <= compared.start_tolerance_minutes then 30
-            when
-                compared.is_timed
-                and (compared.is_same_branch or compared.is_same_place)
-                and likeness.title_points >= 27
-                and 2 * {{ minutes_between(
-                    'greatest(compared.start_at, compared.other_start_at)', 'least(compared.end_at, compared.other_end_at)'
-                ) }}
-                >= least(
-                    {{ minutes_between('compared.start_at', 'compared.end_at') }},
-                    {{ minutes_between('compared.other_start_at', 'compared.other_end_at') }}
-                )
-                and least(compared.end_at, compared.other_end_at)
-                > greatest(compared.start_at, compared.other_start_at)
-                then 30
-            when compared.is_half_timed and compared.is_same_day then 25
-            when not compared.is_timed and compared.is_same_day and compared.is_same_end_day then 40
-            when not compared.is_timed and compared.is_same_day then 30
-            else 0
-        end as start_points,
-        case when compared.is_same_branch or compared.is_same_place then 25 when compared.is_other_branch then 0 else 10 end
-            as branch_points,
-        case when compared.is_other_number then 0 else coalesce(likeness.title_points, 0) end as title_points,
-        case when compared.is_timed and compared.is_same_end then 4 else 0 end as end_points,
-        case when compared.is_same_page then 20 else 0 end as page_points,
-        case when compared.is_same_id then 40 else 0 end as id_points
-    from compared
-    left join likeness on compared.title = likeness.title and compared.other_title = likeness.other_title
+    select * from {{ ref('int_events__compared_claims') }}
+
+),
+
+side_by_side as (
+
+    select * from {{ ref('int_events__side_by_side') }}
+
+),
+
+one_series as (
+
+    select * from {{ ref('int_events__series_names') }}
+
+),
+
+same_day as (
+
+    select * from {{ ref('int_events__series_days') }}
+
+),
+
+misplaced as (
+
+    select * from {{ ref('int_events__misplaced_series') }}
 
 ),
 
@@ -298,12 +63,11 @@ alike as (
 
 ),
 
-{{ event_series_ctes() }},
-
 completed as (
 
     select
         pointed.*,
+        settings.least_score,
         case when same_day.claim_id is not null then 30 else 0 end as day_points,
         case when misplaced.source_id is not null and pointed.minutes_apart = 0 then 10 else 0 end as misplaced_points,
         case when one_series.source_id is not null and pointed.minutes_apart = 0 then 15 else 0 end as series_points,
@@ -349,6 +113,7 @@ completed as (
             and pointed.title_key = misplaced.title_key
             and pointed.other_title_key = misplaced.other_title_key
             and pointed.is_timed
+    cross join settings
 
 ),
 
