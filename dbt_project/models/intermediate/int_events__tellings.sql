@@ -33,7 +33,8 @@ ranked as (
         runs.reject_count,
         row_number() over (
             partition by observations.source_id, observations.series_id, observations.slot, runs.run_number
-            order by runs.told_receipt_id desc, observations.pointer desc
+            -- the same bytes may have been read for two receipts: the first of them told it
+            order by runs.told_receipt_id desc, observations.pointer desc, observations.receipt_id asc
         ) as telling_rank
     from observations
     inner join runs
