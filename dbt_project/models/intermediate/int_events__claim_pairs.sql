@@ -63,6 +63,26 @@ alike as (
 
 ),
 
+-- Where a branch or an hour is not told: whether of all that could be it by half of the words each is the only one.
+-- Then half of the words are enough, if the two begin and end in one minute, or the branch is told.
+nearly_alike as (
+
+    select
+        pointed.claim_id,
+        pointed.other_claim_id,
+        count(*) over (partition by pointed.claim_id, pointed.other_source_id) as other_count,
+        count(*) over (partition by pointed.other_claim_id, pointed.source_id) as claim_count
+    from pointed
+    where
+        pointed.is_same_day
+        and not pointed.is_other_branch
+        and not pointed.is_other_number
+        and pointed.start_points > 0
+        and pointed.title_points >= 15
+        and pointed.total_weight >= 4 and pointed.other_weight >= 4
+
+),
+
 completed as (
 
     select
@@ -70,8 +90,20 @@ completed as (
         settings.least_score,
         case when same_day.claim_id is not null then 30 else 0 end as day_points,
         case when misplaced.source_id is not null and pointed.minutes_apart = 0 then 10 else 0 end as misplaced_points,
-        case when one_series.source_id is not null and pointed.minutes_apart = 0 then 15 else 0 end as series_points,
         case
+            when one_series.source_id is not null and (pointed.minutes_apart = 0 or pointed.is_half_timed) then 15 else 0
+        end as series_points,
+        case
+            when pointed.is_half_timed and one_series.source_id is not null then 15
+            when
+                nearly_alike.claim_id is not null
+                and (
+                    (pointed.is_half_timed and pointed.is_same_branch)
+                    or (
+                        pointed.branch_points = 10 and pointed.is_timed and pointed.minutes_apart = 0 and pointed.is_same_end
+                    )
+                )
+                then 15
             when alike.claim_id is not null and pointed.branch_points = 10 and pointed.start_points > 0 then 15
             when
                 one_series.branch_key <> one_series.other_branch_key
@@ -86,6 +118,12 @@ completed as (
             and pointed.other_claim_id = alike.other_claim_id
             and alike.other_count = 1
             and alike.claim_count = 1
+    left join nearly_alike
+        on
+            pointed.claim_id = nearly_alike.claim_id
+            and pointed.other_claim_id = nearly_alike.other_claim_id
+            and nearly_alike.other_count = 1
+            and nearly_alike.claim_count = 1
     left join one_series
         on
             pointed.source_id = one_series.source_id
@@ -94,7 +132,7 @@ completed as (
             and coalesce(pointed.other_branch_id, '') = one_series.other_branch_key
             and pointed.title_key = one_series.title_key
             and pointed.other_title_key = one_series.other_title_key
-            and pointed.is_timed
+            and (pointed.is_timed or (pointed.is_half_timed and pointed.is_same_branch and pointed.is_same_day))
             -- that a branch is not told fits every branch: the hour must be that of one series only
             and (
                 one_series.branch_key = one_series.other_branch_key

@@ -252,6 +252,34 @@ members as (
 
 ),
 
+-- Of equal postings of one feed, the one that it took out while it lay ahead and went on telling the other has nothing
+-- more to say.
+last_runs as (
+
+    select
+        occurrence_id,
+        max(run_number) as last_run
+    from {{ ref('int_events__tellings') }}
+    group by occurrence_id
+
+),
+
+outlived as (
+
+    select distinct posted.claim_id
+    from posted
+    inner join posted as others on posted.twin_id = others.twin_id and posted.claim_id <> others.claim_id
+    inner join last_runs on posted.claim_id = last_runs.occurrence_id
+    inner join {{ ref('int_events__absences') }} as absences
+        on posted.claim_id = absences.occurrence_id and absences.is_still_missing
+    inner join {{ ref('int_events__tellings') }} as tellings
+        on
+            others.claim_id = tellings.occurrence_id
+            and last_runs.last_run < tellings.run_number
+            and posted.start_at > tellings.told_at
+
+),
+
 final as (
 
     select
@@ -262,7 +290,7 @@ final as (
             when members.first_id <> posted.twin_id then 'posted_anew'
             else 'same_feed_twice'
         end as posting_rule,
-        coalesce(members.last_id <> posted.twin_id, false) as is_superseded,
+        coalesce(members.last_id <> posted.twin_id, false) or outlived.claim_id is not null as is_superseded,
         posted.is_report,
         posted.source_id,
         posted.source_rank,
@@ -286,6 +314,7 @@ final as (
         lasts.total_weight
     from posted
     left join members on posted.twin_id = members.member_id
+    left join outlived on posted.claim_id = outlived.claim_id
     inner join posted as lasts on coalesce(members.last_id, posted.claim_id) = lasts.claim_id
 
 )

@@ -254,6 +254,50 @@ weak as (
 
 ),
 
+-- A word of every twentieth title, and of ten at least, tells no two apart, listed or not: talk, film night, story time.
+-- Titles are counted by their words, so that the spellings of many feeds are one.
+bags as (
+
+    select
+        title,
+        {{ dbt.listagg('word', "' '", 'order by word') }} as words
+    from (
+        select distinct
+            title,
+            word
+        from spelled
+    ) as once
+    group by title
+
+),
+
+spreads as (
+
+    select
+        spelled.word,
+        count(distinct bags.words) as title_count
+    from spelled
+    inner join bags on spelled.title = bags.title
+    where bags.words <> spelled.word
+    group by spelled.word
+
+),
+
+totals as (
+
+    select count(distinct words) as all_count from bags
+
+),
+
+common as (
+
+    select spreads.word
+    from spreads
+    cross join totals
+    where spreads.title_count >= 10 and spreads.title_count * 20 >= totals.all_count
+
+),
+
 vocabulary as (
 
     select distinct word from spelled
@@ -288,11 +332,12 @@ final as (
         end as stem,
         case
             when {{ matches('spelled.word', "'^[0-9]+$'") }} then 4
-            when weak.bare_word is not null or length(spelled.word) <= 2 then 1
+            when weak.bare_word is not null or common.word is not null or length(spelled.word) <= 2 then 1
             else 4
         end as word_weight
     from spelled
     left join weak on spelled.word = weak.bare_word
+    left join common on spelled.word = common.word
     left join stems on spelled.word = stems.word
 
 )
