@@ -5,6 +5,7 @@ The rules themselves are unit tests of their models; here whole histories go thr
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -413,3 +414,71 @@ def test_a_persons_decision_goes_before_every_rule(project: Path, tmp_path: Path
                             "on d.subject_id = c.occurrence_id where c.series_id = 'talk' "
                             "and doubt_kind = 'changed_after_it_ended'")  # fmt: skip
     assert closed == [(False,)]
+
+
+DOUBTS: dict[str, Any] = {
+    "own": [
+        claim("d-1", "2024-03-05 18:00", "Konsert: måneskin", location="Moa bibliotek"),
+        claim("d-2", "2024-03-06 18:00", "Foredrag: fjellgeiter", location="Moa bibliotek"),
+        claim("d-3", "2024-03-07 10:00", "Eventyrstund: trollskap", minutes=45, location="Moa bibliotek"),
+        claim("d-4", "2024-03-08 10:00", "Verkstad: papirfly", location="Moa bibliotek", status="cancelled"),
+        claim("d-5", "2024-03-09 10:00", "Kurs: slektstavler", location="Moa bibliotek"),
+    ],
+    "other": [
+        claim("8-1", "2024-03-05 18:00", "Konsert: måneskin", location="Skodje bibliotek"),
+        claim("8-2", "2024-03-06 18:00", "Foredrag: fjellgeiter", location="Moa bibliotek"),
+        claim("8-3", "2024-03-07 11:00", "Eventyrstund: trollskap", minutes=45, location="Moa bibliotek"),
+        claim("8-5", "2024-03-09 10:00", "Kurs: slektstavler", location="Moa bibliotek"),
+    ],
+}
+
+
+def doubtful(home: Path, project: Path, *decisions: EventDecision) -> dict[str | None, tuple[float, float, float]]:
+    """Value, low and high of events held in March 2024 by branch; under None of the area."""
+    home.mkdir()
+    lake = EventLake(home, described(project, *decisions))
+    for day in ("2024-01-20", "2024-02-01", "2024-02-02", "2024-02-03"):
+        gone = () if day == "2024-01-20" else ("d-2", "d-5")
+        own = [c for c in DOUBTS["own"] if c["series_id"] not in gone]
+        lake.fetch("event_own", f"{day} 04:00:00", own)
+        lake.fetch("event_other", f"{day} 04:01:00", DOUBTS["other"])
+
+    def present(series_id: str, day: str, title: str) -> dict[str, Any]:
+        start = claim(series_id, f"{day} 10:00", title)
+        return {
+            "series_id": series_id, "slot": "", "reported_at": datetime.fromisoformat("2024-03-20"), "on_site_count": 9,
+            "method": "counted", "start_on": start["start_on"], "start_at": start["start_at"], "title": title,
+            "location": "Moa bibliotek",
+        }  # fmt: skip
+
+    reports = [present("r-4", "2024-03-08", "Verkstad: papirfly"), present("r-5", "2024-03-09", "Kurs: slektstavler")]
+    lake.fetch("event_sheet", "2024-03-20 06:00:00", reports=reports, how="drop", origin="s.csv", window=None)
+    warehouse = build(lake, project, AS_OF, "+int_figures__events")
+    rows = ask(warehouse, "select branch_id, value, value_low, value_high from intermediate.int_figures__events "
+                          "where figure_id = 'events_held' and period_kind = 'month' and period_start = '2024-03-01' "
+                          "and area_id = '1508' and (value_high > 0)")  # fmt: skip
+    return {branch_id: (value, low, high) for branch_id, value, low, high in rows}
+
+
+def test_what_is_in_doubt_is_a_range_around_the_figure_until_somebody_decides(project: Path, tmp_path: Path) -> None:
+    """A director sees the span. One at two branches is one less at either and one less in all; who came, was held."""
+
+    def decide(verdict: str, *claims: tuple[str, str]) -> EventDecision:
+        return EventDecision.model_validate(
+            {"verdict": verdict, "claims": [{"source_id": s, "series_id": i} for s, i in claims],
+             "reason": "the branch says so", "decided_on": "2024-06-01", "decided_by": "programme coordinator"}
+        )  # fmt: skip
+
+    # At Moa the concert may be Skodje's, the talk was taken out by one feed, the story time is told an hour apart, and
+    # people are reported at a workshop that was called off; the course was taken out too, but nine people came.
+    open_doubts = doubtful(tmp_path / "open", project)
+    assert open_doubts == {"moa": (5, 2, 6), "skodje": (1, 0, 1), None: (6, 3, 7)}
+    settled = doubtful(
+        tmp_path / "settled",
+        project,
+        decide("different", ("event_own", "d-1"), ("event_other", "8-1")),
+        decide("not_countable", ("event_own", "d-2")),
+        decide("same", ("event_own", "d-3"), ("event_other", "8-3")),
+        decide("countable", ("event_own", "d-4")),
+    )
+    assert settled == {"moa": (4, 4, 4), "skodje": (1, 1, 1), None: (5, 5, 5)}

@@ -109,6 +109,23 @@ counts as (
 
 ),
 
+bounds as (
+
+    select
+        events.area_id,
+        events.branch_id,
+        day_periods.period_kind,
+        day_periods.period_start,
+        {{ share_sum('bounds.least_count * events.share') }} as least_count,
+        {{ share_sum('bounds.area_least_count * events.share') }} as area_least_count,
+        {{ share_sum('bounds.most_count * events.share') }} as most_count
+    from events
+    inner join {{ ref('int_events__count_bounds') }} as bounds on events.event_id = bounds.event_id
+    inner join day_periods on events.start_on = day_periods.local_date
+    group by events.area_id, events.branch_id, day_periods.period_kind, day_periods.period_start
+
+),
+
 final as (
 
     select
@@ -120,6 +137,9 @@ final as (
         periods.is_whole,
         coalesce(coverage.feed_count, 0) > 0 as is_covered,
         coalesce(counts.held_count, 0) as held_count,
+        coalesce(bounds.least_count, 0) as least_count,
+        coalesce(bounds.area_least_count, 0) as area_least_count,
+        coalesce(bounds.most_count, 0) as most_count,
         coalesce(counts.with_partner_count, 0) as with_partner_count,
         coalesce(counts.reported_count, 0) as reported_count,
         coalesce(counts.attended_count, 0) as attended_count,
@@ -140,6 +160,12 @@ final as (
             and branch_periods.branch_id = counts.branch_id
             and branch_periods.period_kind = counts.period_kind
             and branch_periods.period_start = counts.period_start
+    left join bounds
+        on
+            branch_periods.area_id = bounds.area_id
+            and branch_periods.branch_id = bounds.branch_id
+            and branch_periods.period_kind = bounds.period_kind
+            and branch_periods.period_start = bounds.period_start
 
 )
 

@@ -1,11 +1,5 @@
 -- What the rules decided carefully and a person should see: one row per doubt, with what to do.
-with settings as (
-
-    select * from {{ ref('stg_library__event_identity') }}
-
-),
-
-events as (
+with events as (
 
     select * from {{ ref('int_events__events') }}
 
@@ -149,7 +143,10 @@ reposted as (
             and coalesce(gone.owner_branch_id, '') = coalesce(come.owner_branch_id, '')
             and come.first_told_at >= unseen.missing_since_at
             and abs({{ days_between('gone.start_on', 'come.start_on') }}) <= 14
-    where gone.status in ('scheduled', 'moved', 'occurred') and gone.event_id <> come.event_id
+    where
+        gone.status in ('scheduled', 'moved', 'occurred')
+        and gone.event_id <> come.event_id
+        and not gone.is_superseded and not come.is_superseded
     group by gone.source_id, gone.occurrence_id, gone.event_id
 
 ),
@@ -160,24 +157,14 @@ alike as (
         'perhaps_one_event' as doubt_kind,
         claims.source_id,
         pairs.claim_id || ' ' || pairs.other_claim_id as subject_id,
-        claims.event_id,
+        pairs.event_id,
         claims.last_changed_at as noticed_at,
         'scores ' || cast(pairs.score as {{ dbt.type_string() }}) || ' with a claim of ' || others.source_id || ': '
         || pairs.match_reason as message,
         'Decide same or different for the two claims.' as next_action
-    from {{ ref('int_events__claim_pairs') }} as pairs
+    from {{ ref('int_events__doubtful_pairs') }} as pairs
     inner join claims on pairs.claim_id = claims.occurrence_id
     inner join claims as others on pairs.other_claim_id = others.occurrence_id
-    inner join events on claims.event_id = events.event_id
-    inner join events as other_events on others.event_id = other_events.event_id
-    cross join settings
-    where
-        claims.is_anchor and others.is_anchor
-        and claims.event_id <> others.event_id
-        -- one name at one minute at two branches: a wrong place, or two holdings; never decided by a rule
-        and coalesce(pairs.conflict, 'two branches') = 'two branches'
-        and pairs.score >= settings.least_score - 10
-        and events.is_countable and other_events.is_countable
 
 ),
 
@@ -285,6 +272,15 @@ contradicted as (
 
 ),
 
+-- Where people came, it was held, whatever one source took out or called off.
+attended as (
+
+    select distinct event_id
+    from reports
+    where event_id is not null and attendance_count > 0
+
+),
+
 about_events as (
 
     select * from late
@@ -324,9 +320,14 @@ final as (
         about_events.noticed_at,
         about_events.message,
         about_events.next_action,
-        decided.event_id is null as is_open
+        decided.event_id is null
+        and not (
+            about_events.doubt_kind in ('one_source_took_it_out', 'one_source_cancelled_it')
+            and attended.event_id is not null
+        ) as is_open
     from about_events
     left join decided on about_events.event_id = decided.event_id
+    left join attended on about_events.event_id = attended.event_id
 
 )
 

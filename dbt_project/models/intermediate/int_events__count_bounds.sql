@@ -1,0 +1,74 @@
+-- How many each event is at least and at most, by the doubts about it that are still open: told by two feeds and perhaps
+-- one, taken out or called off by one feed only, perhaps moved; or called off, and people are reported. Two that are
+-- perhaps one at two branches are one less at either of them, and one less in all.
+with doubts as (
+
+    select * from {{ ref('int_events__doubts') }}
+    where is_open
+
+),
+
+pairs as (
+
+    select pairs.*
+    from {{ ref('int_events__doubtful_pairs') }} as pairs
+    inner join doubts
+        on
+            doubts.doubt_kind = 'perhaps_one_event'
+            and pairs.claim_id || ' ' || pairs.other_claim_id = doubts.subject_id
+
+),
+
+perhaps_not as (
+
+    select
+        event_id,
+        1 as is_of_the_area
+    from doubts
+    where doubt_kind in ('one_source_took_it_out', 'one_source_cancelled_it', 'perhaps_moved')
+    union all
+    select
+        other_event_id as event_id,
+        1 as is_of_the_area
+    from pairs
+    union all
+    select
+        event_id,
+        0 as is_of_the_area
+    from pairs
+    where not is_same_branch
+
+),
+
+less as (
+
+    select
+        event_id,
+        max(is_of_the_area) as is_of_the_area
+    from perhaps_not
+    group by event_id
+
+),
+
+more as (
+
+    select distinct event_id
+    from doubts
+    where doubt_kind = 'attendance_at_no_event'
+
+),
+
+final as (
+
+    select
+        events.event_id,
+        case when events.is_countable and less.event_id is null then 1 else 0 end as least_count,
+        case when events.is_countable and coalesce(less.is_of_the_area, 0) = 0 then 1 else 0 end as area_least_count,
+        case when events.is_countable or more.event_id is not null then 1 else 0 end as most_count
+    from {{ ref('int_events__events') }} as events
+    left join less on events.event_id = less.event_id
+    left join more on events.event_id = more.event_id
+
+)
+
+select * from final
