@@ -2,13 +2,16 @@
 
 Runs trials of `sandbox.event_trial` through ingest and dbt, and holds what the warehouse says against the truth, beside
 two simple ways over the same claims: every claim counts, and claims with one title and one start are one. The simple
-ways are told the true branch and kind of every claim, so that they lose by identity alone.
+ways are told the true branch and kind of every claim, so that they lose by identity alone. Then the same feeds once
+more, with the sheets in which staff tell what was held and who came.
 
     python -m benchmarks.events_identity --seeds 20
 
 A pair is two claims of one event. Precision: how many pairs of the warehouse are true; recall: how many true pairs it
-has found. A branch-year is within the target when `events_held` is at most 1 % off, which is exact below 100 events.
-What is missed is told by kind, with the habits of the claims behind it.
+has found; both of the feeds' claims alone, so that the sheets change nothing in what is compared. A branch-year is
+within the target when `events_held` is at most 1 % off, which is exact below 100 events; `holds` is how many lie in
+their range from `value_low` to `value_high`, `range` its mean width as a share of the value. What is missed is told by
+kind, with the habits of the claims behind it.
 """
 
 from __future__ import annotations
@@ -31,15 +34,20 @@ import duckdb
 import pandas as pd
 
 from ingest import pipeline
+from ingest.config import Configuration
 from ingest.home import Home
 from ingest.library_tables import write_library_tables
+from sandbox.event_habits import FEEDS
+from sandbox.event_sheets import SHEET
 from sandbox.event_trial import EventTrial, build_event_trial
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS = ("+fct_event", "+bridge_event_claim", "+figures")
-WAYS = ("warehouse", "every claim counts", "title and start")
+OURS, WITH_SHEETS = "warehouse", "with staff's sheets"
+WAYS = (OURS, WITH_SHEETS, "every claim counts", "title and start")
 TARGET_PAIRS, TARGET_COUNT = 0.98, 0.01
 Count = Mapping[tuple[str, int], int | None]
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,9 @@ class Result:
     total: float
     """Relative error of the sum over all branches and years."""
 
+    ranges: dict[tuple[str, int], tuple[bool, float]] = field(default_factory=dict)
+    """Whether the range holds the truth, and its width as a share of the value; of a way that tells one."""
+
 
 @dataclass
 class Judged:
@@ -83,6 +94,7 @@ class Judged:
     missed: Counter[str] = field(default_factory=Counter)
     false: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    counted_with_sheets: Counter[str] = field(default_factory=Counter)
 
 
 def pairs_of(true: Sequence[Hashable], made: Sequence[Hashable]) -> Pairs:
@@ -94,12 +106,18 @@ def pairs_of(true: Sequence[Hashable], made: Sequence[Hashable]) -> Pairs:
     return Pairs(pairs(true), pairs(made), pairs(zip(true, made, strict=True)))
 
 
-def run(trial: EventTrial, target: Path) -> Path:
-    """Read the trial into its lake and build what is judged. Returns the warehouse."""
+def without_sheets(configuration: Configuration) -> Configuration:
+    """The description of a library whose staff hand in no sheets."""
+    sources = tuple(source for source in configuration.sources if source.source_id != SHEET)
+    return configuration.model_copy(update={"sources": sources})
+
+
+def run(trial: EventTrial, configuration: Configuration, target: Path) -> Path:
+    """Read what a description knows of the trial into its lake and build what is judged. Returns the warehouse."""
     home = Home(trial.home)
-    pipeline.read_pending(home, trial.configuration, "events")
-    pipeline.write_receipts(home, trial.configuration)
-    write_library_tables(home.lake, trial.configuration)
+    pipeline.read_pending(home, configuration, "events")
+    pipeline.write_receipts(home, configuration)
+    write_library_tables(home.lake, configuration)
     home.warehouse.parent.mkdir(parents=True, exist_ok=True)
     as_of = trial.clock.strftime("%Y-%m-%d %H:%M:%S")
     done = subprocess.run(
@@ -131,24 +149,27 @@ def claims_of(trial: EventTrial, warehouse: Path) -> pd.DataFrame:
         ).df()
         events = con.execute("select occurrence_id, event_id, match_rule from core.bridge_event_claim").df()
     told = last.merge(events, on="occurrence_id", how="left", validate="one_to_one")
-    told = told.merge(trial.claims, on=["source_id", "series_id", "slot"], how="outer", validate="one_to_one")
+    claims = trial.claims[trial.claims.source_id.isin(set(told.source_id))]
+    told = told.merge(claims, on=["source_id", "series_id", "slot"], how="outer", validate="one_to_one")
     lost = told[told.event_id.isna() | told.holding_id.isna()]
     if not lost.empty:
         raise SystemExit(f"{len(lost)} claims are not in both the warehouse and the truth:\n{lost.head()}")
     return told.merge(trial.holdings, on="holding_id", how="left", suffixes=("", "_true"), validate="many_to_one")
 
 
-def published(warehouse: Path) -> dict[tuple[str, int], int | None]:
-    """`events_held` by branch and year, as published."""
+def published(warehouse: Path) -> tuple[dict[tuple[str, int], int | None], dict[tuple[str, int], Range]]:
+    """`events_held` by branch and year, as published, and its range where it has a value."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         rows = con.execute(
             """
-            select branch_id, cast(extract(year from period_start) as int), cast(value as int)
+            select branch_id, cast(extract(year from period_start) as int), cast(value as int),
+                cast(value_low as int), cast(value_high as int)
             from kpi.figures
             where figure_id = 'events_held' and period_kind = 'year' and branch_id is not null
             """
         ).fetchall()
-    return {(branch_id, year): value for branch_id, year, value in rows}
+    values = {(branch_id, year): value for branch_id, year, value, _, _ in rows}
+    return values, {(row[0], row[1]): (row[3], row[4]) for row in rows if row[2] is not None}
 
 
 def counted_once(told: pd.DataFrame, key: Sequence[Hashable], clock: pd.Timestamp) -> Count:
@@ -170,19 +191,27 @@ def _day_rows(told: pd.DataFrame) -> set[str]:
     return set(told[(told.kind == "exhibition") & ~told.is_counted & (told.outcome == "held")].holding_id)
 
 
-def result(trial: EventTrial, pairs: Pairs, found: Count) -> Result:
-    """The error of a count by branch and year."""
+def result(
+    trial: EventTrial, pairs: Pairs, found: Count, ranges: Mapping[tuple[str, int], Range] | None = None
+) -> Result:
+    """The error of a count by branch and year, and what its ranges hold."""
     true = {(row["branch_id"], row["year"]): int(row["held_count"]) for row in _rows(trial.events_held)}
     errors: dict[tuple[str, int], float | None] = {}
     for key, count in true.items():
         value = found.get(key, 0)
         errors[key] = None if value is None else (value - count) / count if count else float(value != 0)
     total = sum(true.values())
-    return Result(pairs, errors, (sum(found.get(key) or 0 for key in true) - total) / total)
+    held = {
+        key: (low <= true[key] <= high, (high - low) / max(found.get(key) or 0, 1))
+        for key, (low, high) in (ranges or {}).items()
+        if key in true
+    }
+    return Result(pairs, errors, (sum(found.get(key) or 0 for key in true) - total) / total, held)
 
 
-def judge(trial: EventTrial, warehouse: Path, seed: int) -> Judged:
-    """Hold the warehouse and the two simple ways against the truth."""
+def judge(trial: EventTrial, seed: int, target: Path) -> Judged:
+    """Build the trial without staff's sheets and with them, and hold both and the simple ways against the truth."""
+    warehouse = run(trial, without_sheets(trial.configuration), target)
     told = claims_of(trial, warehouse)
     clock = pd.Timestamp(trial.clock).tz_localize(None)
     true = list(told.holding_id)
@@ -190,12 +219,19 @@ def judge(trial: EventTrial, warehouse: Path, seed: int) -> Judged:
         "every claim counts": list(told.occurrence_id),
         "title and start": list(zip(told.title.fillna("").str.casefold(), told.start_at, strict=True)),
     }
-    results = {"warehouse": result(trial, pairs_of(true, list(told.event_id)), published(warehouse))}
+    results = {OURS: result(trial, pairs_of(true, list(told.event_id)), *published(warehouse))}
     for name, key in keys.items():
         results[name] = result(trial, pairs_of(true, key), counted_once(told, key, clock))
-    judged = Judged(seed, {name: results[name] for name in WAYS})
+    judged = Judged(seed, results)
     _name_pairs(told, judged)
-    _name_counts(trial, told, warehouse, judged)
+    _name_counts(trial, told, warehouse, judged.counted)
+
+    warehouse = run(trial, trial.configuration, target)
+    told = claims_of(trial, warehouse)
+    of_feeds = told[told.source_id.isin(FEEDS)]
+    pairs = pairs_of(list(of_feeds.holding_id), list(of_feeds.event_id))
+    results[WITH_SHEETS] = result(trial, pairs, *published(warehouse))
+    _name_counts(trial, told, warehouse, judged.counted_with_sheets)
     return judged
 
 
@@ -225,7 +261,7 @@ def _name_pairs(told: pd.DataFrame, judged: Judged) -> None:
                     names[kind(a, b)] += 1
 
 
-def _name_counts(trial: EventTrial, told: pd.DataFrame, warehouse: Path, judged: Judged) -> None:
+def _name_counts(trial: EventTrial, told: pd.DataFrame, warehouse: Path, counted_wrongly: Counter[str]) -> None:
     """Count what makes `events_held` wrong, event by event."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         events = con.execute(
@@ -254,21 +290,21 @@ def _name_counts(trial: EventTrial, told: pd.DataFrame, warehouse: Path, judged:
         if counted and not true["is_counted"]:
             what = "cancelled" if true["outcome"] == "cancelled" else true["kind"]
             if any(row["owner_branch_id"] != "unassigned" for row in counted):
-                judged.counted[f"counted though {what}: {odd}"] += len(counted)
+                counted_wrongly[f"counted though {what}: {odd}"] += len(counted)
         elif counted:
             if len(counted) > 1:
-                judged.counted[f"counted {len(counted)} times: {odd}"] += len(counted) - 1
+                counted_wrongly[f"counted {len(counted)} times: {odd}"] += len(counted) - 1
             if counted[0]["owner_branch_id"] != true["branch_id"]:
                 branch = "no" if counted[0]["owner_branch_id"] == "unassigned" else "another"
-                judged.counted[f"at {branch} branch: {odd}"] += 1
+                counted_wrongly[f"at {branch} branch: {odd}"] += 1
             elif counted[0]["year"] != true["year"]:
-                judged.counted[f"in another year: {odd}"] += 1
+                counted_wrongly[f"in another year: {odd}"] += 1
         elif true["is_counted"]:
             if holding_id not in habits:
                 why = "no feed told it"
             else:
                 why = "/".join(sorted({row["status"] for row in made})) or "taken for another"
-            judged.counted[f"not counted, {why}: {odd}"] += 1
+            counted_wrongly[f"not counted, {why}: {odd}"] += 1
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -293,14 +329,21 @@ def line(name: str, results: Sequence[Result]) -> str:
     worst = max((e for e in errors if e is not None), key=abs, default=float("nan"))
     total = statistics.mean(r.total for r in results)
     middle = statistics.median(known) if known else float("nan")
+    ranges = [r for result in results for r in result.ranges.values()]
+    span = f"{'':>8} {'':>7}"
+    if ranges:
+        span = f"{statistics.mean(r[0] for r in ranges):8.1%} {statistics.mean(r[1] for r in ranges):7.2%}"
     silent = f"  no value {len(errors) - len(known)}" if len(known) < len(errors) else ""
     return (
         f"{name:20} {pairs.precision:9.4f} {pairs.recall:9.4f} {within(errors):10.1%} {middle:9.2%} {worst:+9.1%} "
-        f"{total:+9.2%}{silent}"
+        f"{total:+9.2%} {span}{silent}"
     )
 
 
-HEAD = f"{'':20} {'precision':>9} {'recall':>9} {'within 1 %':>10} {'median':>9} {'worst':>9} {'total':>9}"
+HEAD = (
+    f"{'':20} {'precision':>9} {'recall':>9} {'within 1 %':>10} {'median':>9} {'worst':>9} {'total':>9} {'holds':>8} "
+    f"{'range':>7}"
+)
 
 
 def report(judged: Sequence[Judged], most: int = 14) -> str:
@@ -311,6 +354,7 @@ def report(judged: Sequence[Judged], most: int = 14) -> str:
         ("Missed pairs", [j.missed for j in judged]),
         ("False pairs", [j.false for j in judged]),
         ("Events counted wrongly", [j.counted for j in judged]),
+        ("Events counted wrongly with staff's sheets", [j.counted_with_sheets for j in judged]),
     ):
         total: Counter[str] = sum(counters, Counter())
         lines.append(f"\n{title}: {total.total()}")
@@ -330,13 +374,13 @@ def main(words: Sequence[str] | None = None) -> None:
         for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
             begun = time.monotonic()
             folder = (asked.keep or Path(scratch)) / f"seed-{seed}"
-            trial = build_event_trial(folder, seed)
-            judged.append(judge(trial, run(trial, Path(scratch) / "target"), seed))
+            trial = build_event_trial(folder, seed, has_sheet=True)
+            judged.append(judge(trial, seed, Path(scratch) / "target"))
             print(f"seed {seed} ({time.monotonic() - begun:.0f} s)")
             for name in WAYS:
                 print(line(name, [judged[-1].results[name]]), flush=True)
     print(report(judged))
-    ours = [j.results["warehouse"] for j in judged]
+    ours = [j.results[OURS] for j in judged]
     pairs = sum((r.pairs for r in ours), Pairs(0, 0, 0))
     met = min(pairs.precision, pairs.recall) >= TARGET_PAIRS and within(e for r in ours for e in r.errors.values()) == 1
     targets = f"pairs at least {TARGET_PAIRS}, every branch-year within {TARGET_COUNT:.0%}"

@@ -83,8 +83,8 @@ def simulate(programme: Programme, seed: int, clock: datetime) -> tuple[Attendan
         children = int(random.binomial(on_site, 0.6))
         never, late, wrong = random.random(3)
         is_late = bool(late < _LATER_SHARE)
-        came = clock >= _comes(month, again=is_late) and (month.year, month.month) != LOST_MONTH
-        is_wrong = wrong < _WRONG_SHARE and not is_late and clock >= _comes(month, again=True)
+        came = clock >= comes(month, again=is_late) and (month.year, month.month) != LOST_MONTH
+        is_wrong = wrong < _WRONG_SHARE and not is_late and clock >= comes(month, again=True)
         made.append(
             Attendance(
                 held,
@@ -101,7 +101,7 @@ def simulate(programme: Programme, seed: int, clock: datetime) -> tuple[Attendan
     return tuple(made)
 
 
-def _comes(month: date, *, again: bool) -> datetime:
+def comes(month: date, *, again: bool) -> datetime:
     """When a month's sheet comes for the first time, or again; the same hour of the day in UTC."""
     after = (month + timedelta(days=32)).replace(day=1)
     return datetime(after.year, after.month, after.day, 7, tzinfo=UTC) + (_AGAIN_AFTER if again else _FIRST_AFTER)
@@ -119,7 +119,7 @@ def sheets(
         if (month.year, month.month) == LOST_MONTH:
             continue
         for again in (False, True):
-            moment = _comes(month, again=again)
+            moment = comes(month, again=again)
             if moment <= clock:
                 body = _csv(_rows(attendances, entries, names, again=again))
                 made.append(VendorFile(source_id, f"oppmote-{month:%Y-%m}.csv", body, moment))

@@ -27,7 +27,7 @@ from ingest.config import Configuration, EventRule, Library, Partners, Source
 from ingest.errors import ConfigurationError
 from ingest.home import Home
 from ingest.library_tables import public_holidays
-from sandbox import event_habits, event_programme, faulty_files, trial
+from sandbox import event_habits, event_programme, event_sheets, faulty_files, trial
 from sandbox.event_habits import FEEDS, MUNICIPAL, OWN, PARTNER, House
 
 # Halls and houses by branch; the last is a name that only its neighbours know, and that no alias list holds.
@@ -93,7 +93,9 @@ class EventTrial:
         }
 
 
-def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 2023)) -> EventTrial:
+def build_event_trial(
+    folder: Path, seed: int, years: Sequence[int] = (2022, 2023), *, has_sheet: bool = False
+) -> EventTrial:
     """Plan a programme, let three feeds tell of it, and land what three polls a week would have brought.
 
     The same arguments give the same bytes. Writes `config/` and `home/` under the folder, and beside them
@@ -101,6 +103,8 @@ def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 202
 
     Args:
         years: consecutive years that the figures speak about.
+        has_sheet: whether staff hand in sheets of what was held and who came, as a fourth source. The feeds are the
+            same with them.
 
     Raises:
         ConfigurationError: years with a gap, or a folder that holds another trial.
@@ -110,7 +114,7 @@ def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 202
     folder = folder.absolute()
     home = Home(folder / "home")
     clock = datetime(max(years) + 1, 2, 1, 4, 0, tzinfo=UTC)
-    configuration = describe(folder / "config", years)
+    configuration = describe(folder / "config", years, has_sheet=has_sheet)
     zone = configuration.zone
     if home.landing.exists():
         raise ConfigurationError(f"{home.root} holds a trial.", next_action="Build into a folder of its own.")
@@ -121,17 +125,21 @@ def build_event_trial(folder: Path, seed: int, years: Sequence[int] = (2022, 202
     polls = event_habits.poll_moments(date(min(years), 1, 1) - _FIRST_POLL_BEFORE, clock)
     told = event_habits.tell(programme, HOUSES, seed, polls, _window(years), zone)
 
+    sheets = event_sheets.tell(programme, HOUSES, seed, clock) if has_sheet else event_sheets.Sheets()
+    sources = [*FEEDS, event_sheets.SHEET]
     arrivals = sorted(
-        (arrival for feed in told for arrival in feed.arrivals),
-        key=lambda arrival: (arrival.received_at, FEEDS.index(arrival.source_id)),
+        [*(arrival for feed in told for arrival in feed.arrivals), *sheets.arrivals],
+        key=lambda arrival: (arrival.received_at, sources.index(arrival.source_id)),
     )
     home.land_many(arrivals)
     faulty_files.write_description(configuration, folder / "config")
 
     local_clock = clock.astimezone(zone).replace(tzinfo=None)
     holdings = _holdings(programme, local_clock)
+    rows_of_sheets = [(event_sheets.SHEET, *key, holding_id, "") for key, holding_id in sheets.claims.items()]
     claims = pd.DataFrame(
-        list(event_habits.claims_of(told)), columns=["source_id", "series_id", "slot", "holding_id", "habits"]
+        [*event_habits.claims_of(told), *rows_of_sheets],
+        columns=["source_id", "series_id", "slot", "holding_id", "habits"],
     )
     rows = [(feed.source_id, moment, answer) for feed in told for moment, answer in feed.polls]
     polled = pd.DataFrame(rows, columns=["source_id", "polled_at", "answer"])
@@ -193,8 +201,8 @@ def _events_held(holdings: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
 # -- description ----------------------------------------------------------------------------------------------------
 
 
-def describe(folder: Path, years: Sequence[int]) -> Configuration:
-    """The invented library of `sandbox.trial`, with three feeds of events in place of its doors."""
+def describe(folder: Path, years: Sequence[int], *, has_sheet: bool = False) -> Configuration:
+    """The invented library of `sandbox.trial`, with three feeds of events in place of its doors, and staff's sheets."""
     base = trial.describe(folder, years)
     shipped = config.load(_STANDARD)
     # What a library says about words is shipped; trials take it as it is, and whatever else there will be.
@@ -217,7 +225,7 @@ def describe(folder: Path, years: Sequence[int]) -> Configuration:
         {
             "folder": folder,
             "library": library.model_dump(mode="json", exclude_none=True),
-            "sources": tuple(_sources(years)),
+            "sources": (*_sources(years), *([_sheet()] if has_sheet else [])),
             "partners": Partners(),
             "figures": [f for f in figures if f["domain"] == "events"],
         }
@@ -243,3 +251,11 @@ def _sources(years: Sequence[int]) -> list[Source]:
         )
         for source_id, adapter, words, options in told
     ]
+
+
+def _sheet() -> Source:
+    return Source(
+        source_id=event_sheets.SHEET, family="events", adapter="programme_sheet",
+        description="Simulated: what was held and how many came, a sheet a month", pattern="*.csv",
+        options={"method": "counted"},
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 -- Two events that both count and may be one: within ten points of it with a word in common, one name at one minute at two
--- branches, or one name at one branch within two hours. Not where one feed tells both: whoever enters both means two.
+-- branches, one name at one branch within two hours, or at one minute all that either feed has at the branch that day.
+-- Not where one feed tells both: whoever enters both means two.
 with settings as (
 
     select * from {{ ref('stg_library__event_identity') }}
@@ -15,8 +16,12 @@ identity as (
 
 events as (
 
-    select * from {{ ref('int_events__events') }}
-    where is_countable
+    select
+        holdings.event_id,
+        coalesce(holdings.owner_branch_id, 'unassigned') as owner_branch_id
+    from {{ ref('int_events__holdings') }} as holdings
+    inner join {{ ref('int_events__count_rules') }} as rules on holdings.event_id = rules.event_id
+    where rules.is_countable
 
 ),
 
@@ -30,6 +35,16 @@ ranks as (
 
 ),
 
+alone as (
+
+    select min(claim_id) as claim_id
+    from {{ ref('int_events__claims') }}
+    where claim_id = posting_id and is_public and branch_id is not null
+    group by source_id, branch_id, start_on
+    having count(*) = 1
+
+),
+
 likely as (
 
     select
@@ -40,13 +55,19 @@ likely as (
     from {{ ref('int_events__claim_pairs') }} as pairs
     inner join {{ ref('int_events__compared_claims') }} as compared
         on pairs.claim_id = compared.claim_id and pairs.other_claim_id = compared.other_claim_id
+    left join alone on pairs.claim_id = alone.claim_id
+    left join alone as others_alone on pairs.other_claim_id = others_alone.claim_id
     cross join settings
     where
         (
             coalesce(pairs.conflict, 'two branches') = 'two branches'
             and pairs.score >= settings.least_score - 10
             and (
-                compared.title_points >= 10 or compared.is_same_id or compared.is_same_page
+                (
+                    compared.is_same_branch and compared.minutes_apart = 0
+                    and alone.claim_id is not null and others_alone.claim_id is not null
+                )
+                or compared.title_points >= 10 or compared.is_same_id or compared.is_same_page
                 or pairs.match_rule = 'start_and_series'
             )
         )

@@ -165,6 +165,9 @@ alike as (
     from {{ ref('int_events__doubtful_pairs') }} as pairs
     inner join claims on pairs.claim_id = claims.occurrence_id
     inner join claims as others on pairs.other_claim_id = others.occurrence_id
+    inner join events on pairs.event_id = events.event_id
+    inner join events as other_events on pairs.other_event_id = other_events.event_id
+    where events.is_countable and other_events.is_countable
 
 ),
 

@@ -151,8 +151,12 @@ final as (
         end as organiser_rule,
         audiences.audience,
         audiences.audience_basis as audience_rule,
-        rules.is_countable,
-        rules.count_reason,
+        rules.is_countable and unreported.event_id is null as is_countable,
+        case
+            when rules.is_countable and unreported.event_id is not null
+                then 'perhaps another one, and who reports attendance lists only that'
+            else rules.count_reason
+        end as count_reason,
         coalesce(partner_counts.partner_count, 0) as partner_count,
         holdings.first_told_at,
         holdings.last_changed_at,
@@ -163,6 +167,8 @@ final as (
         holdings.blob_sha256
     from holdings
     inner join rules on holdings.event_id = rules.event_id
+    left join {{ ref('int_events__unreported') }} as unreported
+        on holdings.event_id = unreported.event_id and rules.count_reason = 'held'
     left join memberships
         on
             holdings.owner_branch_id = memberships.branch_id

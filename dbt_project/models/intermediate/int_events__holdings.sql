@@ -23,6 +23,12 @@ absent as (
 
 ),
 
+reported as (
+
+    select * from {{ ref('int_events__reported') }}
+
+),
+
 claims as (
 
     select
@@ -126,6 +132,28 @@ decided as (
 
 ),
 
+-- What one source took out or called off, and nobody reports on either, was not held: if whoever reports lists four of
+-- five of what else the branch had that month. A report that is missing says nothing alone.
+unreported as (
+
+    select spread.event_id
+    from spread
+    inner join claims as owners on spread.event_id = owners.event_id and owners.owner_belief = 1
+    inner join claims as times on spread.event_id = times.event_id and times.time_belief = 1
+    inner join {{ ref('int_events__report_months') }} as months
+        on
+            owners.owner_branch_id = months.branch_id
+            and cast({{ dbt.date_trunc('month', 'times.start_on') }} as date) = months.month_start
+    left join reported on spread.event_id = reported.event_id
+    where
+        (spread.has_withdrawn_claim or spread.has_cancelled_claim)
+        and reported.event_id is null
+        and times.end_at <= {{ as_of() }}
+        and months.event_count >= 3
+        and months.reported_count * 5 >= months.event_count * 4
+
+),
+
 final as (
 
     select
@@ -155,6 +183,9 @@ final as (
                 leads.is_absent and spread.has_cancelled_claim
                 and leads.status in ('scheduled', 'moved', 'occurred')
                 then 'cancelled'
+            when reported.is_reported_cancelled and leads.status in ('scheduled', 'moved', 'occurred') then 'cancelled'
+            when unreported.event_id is not null and leads.status in ('scheduled', 'moved', 'occurred')
+                then case when spread.has_cancelled_claim then 'cancelled' else 'withdrawn' end
             when leads.status = 'scheduled' and times.end_at <= {{ as_of() }} then 'occurred'
             when leads.status = 'occurred' and times.end_at > {{ as_of() }} then 'scheduled'
             when leads.status = 'scheduled' and posted_first.original_start_at <> times.start_at then 'moved'
@@ -166,6 +197,9 @@ final as (
                 leads.is_absent and spread.has_cancelled_claim
                 and leads.status in ('scheduled', 'moved', 'occurred')
                 then 'absent_and_cancelled'
+            when reported.is_reported_cancelled and leads.status in ('scheduled', 'moved', 'occurred')
+                then 'reported_cancelled'
+            when unreported.event_id is not null and leads.status in ('scheduled', 'moved', 'occurred') then 'unreported'
             when
                 leads.status = 'scheduled' and times.end_at > {{ as_of() }}
                 and posted_first.original_start_at <> times.start_at
@@ -188,6 +222,8 @@ final as (
     inner join spread on leads.event_id = spread.event_id
     left join posted_first on leads.event_id = posted_first.event_id and leads.source_id = posted_first.source_id
     left join decided on leads.event_id = decided.event_id
+    left join reported on leads.event_id = reported.event_id
+    left join unreported on leads.event_id = unreported.event_id
     where leads.belief = 1
 
 )
