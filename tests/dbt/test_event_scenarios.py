@@ -416,6 +416,10 @@ def test_a_persons_decision_goes_before_every_rule(project: Path, tmp_path: Path
     assert closed == [(False,)]
 
 
+NOTICES = (
+    "Biblioteket held stengt 1. mai", "Nye opningstider i sommar", "Biblioteket: Sommeråpningstider",
+    "Påmeldingsfrist: Sommarles", "Frist for påmelding til Sommerles", "Open scene", "Frista til å lese?",
+)  # fmt: skip
 DOUBTS: dict[str, Any] = {
     "own": [
         claim("d-1", "2024-03-05 18:00", "Konsert: måneskin", location="Moa bibliotek"),
@@ -482,3 +486,63 @@ def test_what_is_in_doubt_is_a_range_around_the_figure_until_somebody_decides(pr
         decide("countable", ("event_own", "d-4")),
     )
     assert settled == {"moa": (4, 4, 4), "skodje": (1, 1, 1), None: (5, 5, 5)}
+
+
+def test_who_reports_attendance_settles_what_one_feed_took_out_or_told_at_another_branch(
+    project: Path, tmp_path: Path
+) -> None:
+    """Staff were there: what they left out of a month that they listed was not held. Of other months nobody knows."""
+    (tmp_path / "home").mkdir()
+    lake = EventLake(tmp_path / "home", described(project))
+    moa, skodje = {"location": "Moa bibliotek"}, {"location": "Skodje bibliotek"}
+    words = ("robotar", "fuglar", "hagar", "fjell", "garn")
+    always = [
+        claim(f"e-{branch}-{n}", f"2024-03-{n + 11} 18:00", f"Kveld om {word}", location=f"{branch} bibliotek")
+        for branch in ("Moa", "Skodje")
+        for n, word in enumerate(words)
+    ]
+    gone = [
+        claim("s-1", "2024-03-20 18:00", "Konsert: havet", **moa),
+        claim("s-2", "2024-04-20 18:00", "Konsert: havet", **moa),
+    ]
+    stays = [*always, claim("s-3", "2024-03-21 18:00", "Song: bunad", **moa)]
+    for day in ("2024-01-20", "2024-02-01", "2024-02-02", "2024-02-03"):
+        lake.fetch("event_own", f"{day} 04:00:00", [*stays, *(gone if day == "2024-01-20" else ())])
+        lake.fetch(
+            "event_other",
+            f"{day} 04:01:00",
+            [
+                claim("o-1", "2024-03-20 18:00", "Konsert: havet", **moa),
+                claim("o-2", "2024-04-20 18:00", "Konsert: havet", **moa),
+                claim("o-3", "2024-03-21 18:00", "Song: bunad", **skodje),
+                claim("o-4", "2024-03-22 18:00", "Lesesirkel: torv", **moa),
+                *(claim(f"n-{n}", f"2024-05-{n + 10}", title, **moa) for n, title in enumerate(NOTICES)),
+            ],
+        )
+    rows = [
+        *({**row, "series_id": f"r-{row['series_id']}"} for row in stays),
+        claim("r-o-4", "2024-03-22 18:00", "Lesesirkel: torv", status="cancelled", **moa),
+    ]
+    report = {
+        "series_id": "r-s-3", "slot": "", "reported_at": datetime.fromisoformat("2024-04-14"), "on_site_count": 7,
+        "method": "counted", "start_on": None, "start_at": None, "title": None, "location": None,
+    }  # fmt: skip
+    lake.fetch(
+        "event_sheet", "2024-04-14 06:00:00", rows, reports=[report], how="drop", origin="2024-03.csv", window=None,
+        is_complete=None,
+    )  # fmt: skip
+    warehouse = build(lake, project, AS_OF, *MODELS)
+    told = {
+        series_id: rest
+        for series_id, *rest in ask(
+            warehouse,
+            "select c.series_id, e.status, e.status_rule, e.is_countable from core.fct_event e "
+            "join core.bridge_event_claim c using (event_id) where c.source_id = 'event_other'",
+        )
+    }
+    assert told["o-1"] == ["withdrawn", "unreported", False]
+    assert told["o-2"] == ["occurred", "ended", True], "no sheet of April has come"
+    assert told["o-3"] == ["occurred", "ended", False], "staff list it at Moa only"
+    assert told["o-4"] == ["cancelled", "reported_cancelled", False]
+    assert events(warehouse, "s-3", "r-s-3") == [1, 1]
+    assert [told[f"n-{n}"][2] for n in range(len(NOTICES))] == [False] * 5 + [True] * 2, "notices are no events"

@@ -31,6 +31,7 @@ from sandbox.event_habits import (
     window_of,
 )
 from sandbox.event_programme import Holding
+from sandbox.event_sheets import SHEET
 from sandbox.event_trial import HOUSES, EventTrial, build_event_trial
 
 Told = dict[str, list[tuple[datetime, dict[str, Any]]]]
@@ -349,3 +350,37 @@ def test_a_holding_at_the_turn_of_the_year_counts_in_the_year_of_its_true_start(
     """Planned in the old year and moved into the new is an event of the new."""
     moved = trial.holdings[trial.holdings.is_moved]
     assert (moved.year == pd.to_datetime(moved.start).dt.year).all()
+
+
+def test_staffs_sheets_come_beside_the_same_feeds_and_tell_of_what_was_held_late_and_with_holes(
+    trial: EventTrial, receipts: dict[str, list[Receipt]], tmp_path: Path
+) -> None:
+    """What reports settle can be measured only if the feeds are the same with them and without."""
+    told = build_event_trial(tmp_path, seed=6, years=(2022,), has_sheet=True)
+    home, source = Home(told.home), told.configuration.source(SHEET)
+    landed: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in home.catalogue.receipts():
+        landed[receipt.source_id].append(receipt)
+    for source_id in FEEDS:
+        assert [r.blob_sha256 for r in landed[source_id]] == [r.blob_sha256 for r in receipts[source_id]]
+    adapter, options = adapter_for(source)
+    listed: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    for receipt in landed[SHEET]:
+        parsed = adapter.parse(home.body(receipt), receipt, source, options)
+        assert parsed.rejects == []
+        listed |= {row["series_id"]: row for row in parsed.rows["event_observations"]}  # type: ignore[union-attr]
+        counts |= {row["series_id"]: row["on_site_count"] for row in parsed.rows["attendance_reports"]}  # type: ignore[union-attr]
+    claims = told.claims[told.claims.source_id == SHEET]
+    assert set(listed) == set(claims.series_id)
+    truth = {row["series_id"]: row for row in rows_of(claims.merge(told.holdings, on="holding_id"))}
+    for series_id, row in listed.items():
+        assert row["start_on"] == truth[series_id]["start"].date()
+        assert (row["status"] == "cancelled") == (truth[series_id]["outcome"] == "cancelled")
+    assert {series_id: truth[series_id]["on_site_count"] for series_id in counts} == counts
+    before = told.holdings[told.holdings.start < pd.Timestamp(2022, 12, 1)]
+    called_off = before[(before.outcome == "cancelled") & before.branch_id.notna()]
+    held = before[before.is_counted]
+    assert 0.4 < called_off.holding_id.isin(claims.holding_id).mean() < 0.8, "the others are left out"
+    assert 0.94 < held.holding_id.isin(claims.holding_id).mean() < 0.99, "some rows are forgotten"
+    assert 0.7 < len(counts) / len(held) < 0.95, "of some events nobody ever tells who came"
