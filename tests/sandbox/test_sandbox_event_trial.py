@@ -369,8 +369,11 @@ def test_staffs_sheets_come_beside_the_same_feeds_and_tell_of_what_was_held_late
     for receipt in landed[SHEET]:
         parsed = adapter.parse(home.body(receipt), receipt, source, options)
         assert parsed.rejects == []
-        listed |= {row["series_id"]: row for row in parsed.rows["event_observations"]}  # type: ignore[union-attr]
-        counts |= {row["series_id"]: row["on_site_count"] for row in parsed.rows["attendance_reports"]}  # type: ignore[union-attr]
+        rows, reports = parsed.rows["event_observations"], parsed.rows["attendance_reports"]
+        assert isinstance(rows, list)
+        assert isinstance(reports, list)
+        listed |= {row["series_id"]: row for row in rows}
+        counts |= {row["series_id"]: row["on_site_count"] for row in reports}
     claims = told.claims[told.claims.source_id == SHEET]
     assert set(listed) == set(claims.series_id)
     truth = {row["series_id"]: row for row in rows_of(claims.merge(told.holdings, on="holding_id"))}

@@ -60,6 +60,7 @@ compared as (
         claims.start_on = others.start_on as is_same_day,
         claims.end_on = others.end_on as is_same_end_day,
         claims.end_at = others.end_at and claims.end_at > claims.start_at as is_same_end,
+        claims.end_at <= claims.start_at or others.end_at <= others.start_at as is_open_end,
         claims.branch_id is not null and claims.branch_id = others.branch_id as is_same_branch,
         claims.branch_id is not null and others.branch_id is not null and claims.branch_id <> others.branch_id
         and coalesce(claims.titled_branch_id <> others.branch_id, true)

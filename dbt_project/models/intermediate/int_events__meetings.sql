@@ -21,7 +21,7 @@ final as (
         max(start_on) as last_on
     from side_by_side
     where
-        is_same_end
+        is_fitting_end
         and other_count = 1
         and claim_count = 1
         and title_key is not null

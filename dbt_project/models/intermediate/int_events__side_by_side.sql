@@ -3,7 +3,11 @@
 -- how many it could be is counted.
 with pointed as (
 
-    select * from {{ ref('int_events__compared_claims') }}
+    select
+        *,
+        -- an end that is not told fits every end: staff's sheets seldom have one
+        is_same_end or is_open_end as is_fitting_end
+    from {{ ref('int_events__compared_claims') }}
 
 ),
 
@@ -35,23 +39,23 @@ final as (
         pointed.start_on,
         pointed.title_key,
         pointed.other_title_key,
-        pointed.is_same_end,
+        pointed.is_fitting_end,
         coalesce(pointed.branch_id, '') as branch_key,
         coalesce(pointed.other_branch_id, '') as other_branch_key,
         coalesce(pointed.branch_id, pointed.other_branch_id) as told_branch_id,
         case
             when pointed.is_same_branch
                 then count(*) over (
-                    partition by pointed.claim_id, pointed.other_source_id, pointed.is_same_end, pointed.is_same_branch
+                    partition by pointed.claim_id, pointed.other_source_id, pointed.is_fitting_end, pointed.is_same_branch
                 )
-            else count(*) over (partition by pointed.claim_id, pointed.other_source_id, pointed.is_same_end)
+            else count(*) over (partition by pointed.claim_id, pointed.other_source_id, pointed.is_fitting_end)
         end as other_count,
         case
             when pointed.is_same_branch
                 then count(*) over (
-                    partition by pointed.other_claim_id, pointed.source_id, pointed.is_same_end, pointed.is_same_branch
+                    partition by pointed.other_claim_id, pointed.source_id, pointed.is_fitting_end, pointed.is_same_branch
                 )
-            else count(*) over (partition by pointed.other_claim_id, pointed.source_id, pointed.is_same_end)
+            else count(*) over (partition by pointed.other_claim_id, pointed.source_id, pointed.is_fitting_end)
         end as claim_count
     from pointed
     left join named_alike
