@@ -1,6 +1,6 @@
 """The files of a fault plan, how they come into a home, and the description that goes with them.
 
-What belongs here: writing a plan out. What does not: what is in it (`faults.py`), and the form of the files
+What belongs here: writing a plan out. What does not: what is in it (`faults`), and the form of the files
 (`vendors.py`).
 """
 

@@ -1,7 +1,7 @@
 """What a counter tells, line by line, before anybody writes it into a file.
 
 What belongs here: the told series, and how people become one on a counter that works. What does not: how a make
-writes it down (`vendors.py`), and counters that don't work (`faults.py`).
+writes it down (`vendors.py`), and counters that don't work (`faults`).
 """
 
 from __future__ import annotations

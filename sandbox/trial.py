@@ -1,7 +1,7 @@
 """A trial: an invented library with counters that fail, landed in a home of its own, and the truth to hold figures to.
 
 What belongs here: the trial's library, its people, and putting a whole trial into a folder. What does not: the faults
-themselves (`faults.py`), and running the pipeline or judging what it published; that is the caller's.
+themselves (`faults`), and running the pipeline or judging what it published; that is the caller's.
 
     trial = build_trial(folder, seed=1)
     subprocess.run(["levende", "run"], env=os.environ | trial.environment)

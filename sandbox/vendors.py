@@ -1,7 +1,7 @@
 """What the counters of the simulated library would write about what happened: vendor files, byte for byte.
 
 What belongs here: the writing habits of each make, and what goes into which file. What does not: how many people came
-(`visits.py`), what a counter tells of them (`tellings.py`, `faults.py`), nor how the pipeline reads it. Files cover
+(`visits.py`), what a counter tells of them (`tellings.py`, `faults`), nor how the pipeline reads it. Files cover
 all 24 hours of a day, zeros included: 23 on the day the clock goes forward, 25 on the day it goes back, the repeated
 hour twice in order.
 
