@@ -17,7 +17,7 @@ from typing import Any
 import holidays
 import pyarrow as pa
 
-from ingest.config import Configuration, EventDecision, Library
+from ingest.config import Configuration, EventDecision, Library, clock_minute, minutes_open
 from ingest.contracts import BOOL, DATE, FLOAT, INT, TEXT, Column, Table
 from ingest.errors import ConfigurationError
 from ingest.lake import parquet_bytes, to_arrow
@@ -124,13 +124,22 @@ LIBRARY_TABLES: dict[str, Table] = {
             ),
         ),
         _table(
+            "day_cuts",
+            "One row per branch and span of time in which its days are not cut at midnight.",
+            ("branch_id", "valid_from"),
+            _BRANCH,
+            ("cut_minute", INT, "Beginning of the day, in minutes of local wall clock after midnight.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
             "opening_hours",
             "One row per branch, weekday and stretch of regular opening.",
             ("branch_id", "weekday", "opens_minute", "valid_from"),
             _BRANCH,
             ("weekday", INT, "ISO weekday, 1 = Monday.", True),
             ("opens_minute", INT, "Opening, in minutes of local wall clock after midnight.", True),
-            ("closes_minute", INT, "Closing, likewise.", True),
+            ("closes_minute", INT, "Closing, likewise; 1440 and more on the next date.", True),
             ("service", TEXT, "staffed or unstaffed.", True),
             _FROM,
             _TO,
@@ -145,7 +154,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("last_on", DATE, "Last local date, included.", True),
             ("kind", TEXT, "closed, reduced or open.", True),
             ("opens_minute", INT, "Opening on these dates; null when closed.", False),
-            ("closes_minute", INT, "Closing on these dates; null when closed.", False),
+            ("closes_minute", INT, "Closing on these dates, 1440 and more on the next; null when closed.", False),
             ("reason", TEXT, "Why.", True),
         ),
         _table(
@@ -440,13 +449,26 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
     )
     yield "lines", [line.model_dump() for line in library.lines]
     yield (
+        "day_cuts",
+        [
+            {
+                "branch_id": branch_id,
+                "cut_minute": clock_minute(c.at),
+                "valid_from": c.valid_from,
+                "valid_to": c.valid_to,
+            }
+            for c in library.day_cuts
+            for branch_id in c.branch_ids or every
+        ],
+    )
+    yield (
         "opening_hours",
         [
             {
                 "branch_id": branch_id,
                 "weekday": weekday,
-                "opens_minute": _minute(h.opens),
-                "closes_minute": _minute(h.closes),
+                "opens_minute": h.stretch[0],
+                "closes_minute": h.stretch[1],
                 "service": h.service,
                 "valid_from": h.valid_from,
                 "valid_to": h.valid_to,
@@ -465,8 +487,8 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "first_on": e.first_on,
                 "last_on": e.last_on,
                 "kind": e.kind,
-                "opens_minute": _minute(e.opens) if e.opens else None,
-                "closes_minute": _minute(e.closes) if e.closes else None,
+                "opens_minute": minutes_open(e.opens, e.closes)[0] if e.opens and e.closes else None,
+                "closes_minute": minutes_open(e.opens, e.closes)[1] if e.opens and e.closes else None,
                 "reason": e.reason,
             }
             for number, e in enumerate(library.opening_exceptions, start=1)
@@ -643,10 +665,6 @@ def _verdicts(decision: EventDecision) -> list[tuple[str, str | None]]:
         ("owner_branch", decision.branch_ids[0]),
         *(("host_branch", branch_id) for branch_id in decision.branch_ids),
     ]
-
-
-def _minute(clock: Any) -> int:
-    return int(clock.hour * 60 + clock.minute)
 
 
 # Years of public holidays written beyond the start of reporting: a fixed span, because a clock must not decide.

@@ -41,13 +41,27 @@ hours_known as (
 
 ),
 
+day_cuts as (
+
+    select * from {{ ref('stg_library__day_cuts') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('stg_library__settings') }}
+
+),
+
 final as (
 
     select
         branches.branch_id,
         memberships.area_id,
         days.local_date,
-        hours_known.branch_id is not null as is_hours_known
+        hours_known.branch_id is not null as is_hours_known,
+        {{ day_start('days.local_date', 'settings.zone', 'cuts.cut_minute') }} as day_start_at,
+        {{ day_start(dbt.dateadd('day', 1, 'days.local_date'), 'settings.zone', 'next_cuts.cut_minute') }} as day_end_at
     from branches
     inner join days on {{ valid_on('branches', 'days.local_date') }}
     inner join memberships
@@ -58,6 +72,15 @@ final as (
         on
             branches.branch_id = hours_known.branch_id
             and days.local_date = hours_known.local_date
+    cross join settings
+    left join day_cuts as cuts
+        on
+            branches.branch_id = cuts.branch_id
+            and {{ valid_on('cuts', 'days.local_date') }}
+    left join day_cuts as next_cuts
+        on
+            branches.branch_id = next_cuts.branch_id
+            and {{ valid_on('next_cuts', dbt.dateadd('day', 1, 'days.local_date')) }}
 
 )
 
@@ -111,6 +134,8 @@ final as (
     select
         branch_days.branch_id,
         branch_days.local_date,
+        branch_days.day_start_at,
+        branch_days.day_end_at,
         branch_days.is_hours_known,
         case
             when ranked.kind is not null then ranked.kind
@@ -159,6 +184,8 @@ regular as (
         day_rules.branch_id,
         day_rules.local_date,
         day_rules.day_rule,
+        day_rules.day_start_at,
+        day_rules.day_end_at,
         hours.opens_minute,
         hours.closes_minute,
         hours.service
@@ -185,6 +212,8 @@ wall_clock as (
     select
         branch_id,
         local_date,
+        day_start_at,
+        day_end_at,
         opens_minute,
         closes_minute,
         service
@@ -197,6 +226,8 @@ wall_clock as (
     select
         day_rules.branch_id,
         day_rules.local_date,
+        day_rules.day_start_at,
+        day_rules.day_end_at,
         day_rules.opens_minute,
         day_rules.closes_minute,
         'staffed' as service
@@ -211,16 +242,21 @@ wall_clock as (
 
 ),
 
+-- No stretch reaches over the end of its day: on the date from which a day is cut earlier, the night is the next day's.
 final as (
 
     select
         wall_clock.branch_id,
         wall_clock.local_date,
         wall_clock.service,
-        {{ to_utc(plus_minutes('cast(wall_clock.local_date as timestamp)', 'wall_clock.opens_minute'), 'settings.zone') }}
-            as opens_at,
-        {{ to_utc(plus_minutes('cast(wall_clock.local_date as timestamp)', 'wall_clock.closes_minute'), 'settings.zone') }}
-            as closes_at
+        greatest(
+            {{ to_utc(plus_minutes('cast(wall_clock.local_date as timestamp)', 'wall_clock.opens_minute'), 'settings.zone') }},
+            wall_clock.day_start_at
+        ) as opens_at,
+        least(
+            {{ to_utc(plus_minutes('cast(wall_clock.local_date as timestamp)', 'wall_clock.closes_minute'), 'settings.zone') }},
+            wall_clock.day_end_at
+        ) as closes_at
     from wall_clock
     cross join settings
 

@@ -18,8 +18,8 @@ from ingest.config.instagram import Account, CaptionReference, Hashtag, PostDeci
 from ingest.config.library import Closing, Library, Reporting
 from ingest.config.loading import config_folder, expand, load
 from ingest.config.partners import Baseline, Parent, Partner, Partners, Renaming
-from ingest.config.places import Area, Branch, Inhabitants, Membership, OpeningException, OpeningHours
-from ingest.config.shared import ClockTime, EnvironmentName, Identifier
+from ingest.config.places import Area, Branch, DayCut, Inhabitants, Membership, OpeningException, OpeningHours
+from ingest.config.shared import ClockTime, EnvironmentName, Identifier, clock_minute, minutes_open
 from ingest.config.sources import Push, Source
 from ingest.zones import start_of
 
@@ -36,6 +36,7 @@ __all__ = [
     "Closing",
     "Configuration",
     "CountDecision",
+    "DayCut",
     "EnvironmentName",
     "Estimation",
     "EventDecision",
@@ -62,8 +63,10 @@ __all__ = [
     "Reporting",
     "Source",
     "StructuralBreak",
+    "clock_minute",
     "config_folder",
     "expand",
     "load",
+    "minutes_open",
     "start_of",
 ]

@@ -6,7 +6,7 @@ What belongs here: checks between the parts of this one file. What does not: the
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,8 +14,8 @@ from ingest.config.alerts import Alerts
 from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
 from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdentity, EventRule, EventWords
 from ingest.config.instagram import Account, PostDecision, PostRule
-from ingest.config.places import Area, Branch, OpeningException, OpeningHours
-from ingest.config.shared import Identifier, Model, require_known, require_unique
+from ingest.config.places import Area, Branch, DayCut, OpeningException, OpeningHours
+from ingest.config.shared import Identifier, Model, clock_minute, minutes_open, require_known, require_unique
 from ingest.zones import known_zone
 
 
@@ -65,6 +65,7 @@ class Library(Model):
     areas: tuple[Area, ...]
     branches: tuple[Branch, ...]
     lines: tuple[Line, ...] = ()
+    day_cuts: tuple[DayCut, ...] = ()
     opening_hours: tuple[OpeningHours, ...] = ()
     opening_exceptions: tuple[OpeningException, ...] = ()
     structural_breaks: tuple[StructuralBreak, ...] = ()
@@ -115,6 +116,7 @@ class Library(Model):
             for other_hours in self.opening_hours[i + 1 :]:
                 if hours.collides(other_hours):
                     raise ValueError(f"opening hours {hours.opens}-{hours.closes} stand twice for a branch and weekday")
+        self._days_hold_their_hours(branches)
         for account in self.accounts:
             require_known("area", account.area_id, areas, f"account {account.account_id}")
         for branch_ids in [h.branch_ids for h in self.opening_hours] + [e.branch_ids for e in self.opening_exceptions]:
@@ -148,3 +150,44 @@ class Library(Model):
                 raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
             told.add((about, frozenset(ruling.claims)))
         return self
+
+    def _days_hold_their_hours(self, branches: set[str]) -> None:
+        """Refuse opening hours that lie across the time at which their branch's day is cut: two days would own them."""
+        for i, cut in enumerate(self.day_cuts):
+            for branch_id in cut.branch_ids:
+                require_known("branch", branch_id, branches, "day cuts")
+            for other in self.day_cuts[i + 1 :]:
+                if cut.overlaps(other) and (
+                    not cut.branch_ids or not other.branch_ids or set(cut.branch_ids) & set(other.branch_ids)
+                ):
+                    raise ValueError("two day cuts speak of one branch at once")
+        regular = [(h.branch_ids, h.valid_from, h.valid_to, h.opens, h.closes) for h in self.opening_hours]
+        special = [
+            (e.branch_ids, e.first_on, e.last_on + timedelta(days=1), e.opens, e.closes)
+            for e in self.opening_exceptions
+            if e.opens and e.closes
+        ]
+        for branch_ids, first_on, end_on, opens, closes in regular + special:
+            opened, closed = minutes_open(opens, closes)
+            for branch_id in branch_ids or sorted(branches):
+                for cut_minute in self._cuts_between(branch_id, first_on, end_on):
+                    if opened < cut_minute or closed > 24 * 60 + cut_minute:
+                        raise ValueError(
+                            f"opening hours {opens:%H:%M}-{closes:%H:%M} of {branch_id} lie across its day cut at "
+                            f"{cut_minute // 60:02}:00; give the branch day_cuts at or after the time it closes and at "
+                            "or before the time it opens"
+                        )
+
+    def _cuts_between(self, branch_id: str, first_on: date, end_on: date | None) -> set[int]:
+        """Every time at which a branch's days are cut between two dates, in minutes after midnight."""
+        cuts = sorted(
+            (c for c in self.day_cuts if not c.branch_ids or branch_id in c.branch_ids), key=lambda c: c.valid_from
+        )
+        found, known_until, end = set(), first_on, end_on or date.max
+        for cut in cuts:
+            if cut.valid_from < end and (cut.valid_to or date.max) > first_on:
+                found.add(clock_minute(cut.at))
+                if cut.valid_from > known_until:
+                    found.add(0)
+                known_until = max(known_until, cut.valid_to or date.max)
+        return found if known_until >= end else found | {0}

@@ -5,12 +5,12 @@ What belongs here: places and their hours. What does not: what is counted there 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ingest.config.shared import ClockTime, Dated, Identifier, Model
+from ingest.config.shared import ClockTime, Dated, Identifier, Model, minutes_open
 
 
 class Inhabitants(Model):
@@ -44,10 +44,31 @@ class Branch(Dated):
     areas: tuple[Membership, ...]
 
 
+class DayCut(Dated):
+    """The local clock time at which a branch's day ends and the next begins, where that is not midnight.
+
+    For branches that are open past midnight: with 05:00 the night to Saturday belongs to Friday. `branch_ids` empty
+    means every branch. Only whole hours, because counts are summed by the hour, and none in which clocks are changed.
+    Rule source: docs/figures.md.
+    """
+
+    branch_ids: tuple[Identifier, ...] = ()
+    at: ClockTime
+
+    @field_validator("at")
+    @classmethod
+    def _whole_hour(cls, value: time) -> time:
+        if value != time(value.hour) or not (value.hour == 0 or 3 <= value.hour <= 12):
+            raise ValueError(f"{value} is no day cut; use 00:00 or a whole hour from 03:00 to 12:00")
+        return value
+
+
 class OpeningHours(Dated):
     """One stretch of regular opening. A lunch break makes two of them.
 
-    `weekdays` are ISO numbers, 1 = Monday. `branch_ids` empty means every branch.
+    `weekdays` are ISO numbers, 1 = Monday. `branch_ids` empty means every branch. Hours that close at or before the
+    time at which they open end on the next date (22:00-02:00) and belong to the weekday on which they began; past
+    midnight they need a day cut of the branch.
     """
 
     branch_ids: tuple[Identifier, ...] = ()
@@ -56,11 +77,10 @@ class OpeningHours(Dated):
     closes: ClockTime
     service: Literal["staffed", "unstaffed"] = "staffed"
 
-    @model_validator(mode="after")
-    def _opens_before_it_closes(self) -> OpeningHours:
-        if self.closes <= self.opens:
-            raise ValueError(f"closes {self.closes} is not after opens {self.opens}; split hours past midnight")
-        return self
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Opening and closing in minutes after the midnight that its date begins with."""
+        return minutes_open(self.opens, self.closes)
 
     def collides(self, other: OpeningHours) -> bool:
         """Whether both would open one branch at one time: its open minutes would count double."""
@@ -69,8 +89,8 @@ class OpeningHours(Dated):
             self.overlaps(other)
             and bool(set(self.weekdays) & set(other.weekdays))
             and (not branches or not others or bool(branches & others))
-            and self.opens < other.closes
-            and other.opens < self.closes
+            and self.stretch[0] < other.stretch[1]
+            and other.stretch[0] < self.stretch[1]
         )
 
 
@@ -96,6 +116,4 @@ class OpeningException(Model):
         told = [moment is not None for moment in (self.opens, self.closes)]
         if told != [self.kind != "closed"] * 2:
             raise ValueError(f"an exception of kind {self.kind!r} needs opens and closes exactly if it is not closed")
-        if self.opens and self.closes and self.closes <= self.opens:
-            raise ValueError(f"closes {self.closes} is not after opens {self.opens}")
         return self

@@ -24,6 +24,17 @@ ClockTime = Annotated[time, BeforeValidator(_no_number)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
+def clock_minute(clock: time) -> int:
+    """Minutes of local wall clock after midnight."""
+    return clock.hour * 60 + clock.minute
+
+
+def minutes_open(opens: time, closes: time) -> tuple[int, int]:
+    """Opening and closing in minutes after midnight; what closes at or before its opening ends on the next date."""
+    opened, closed = clock_minute(opens), clock_minute(closes)
+    return opened, closed if closed > opened else closed + 24 * 60
+
+
 class Model(BaseModel):
     """A part of the description: no key that nobody reads, and nothing changes after loading."""
 

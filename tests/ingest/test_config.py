@@ -131,6 +131,22 @@ def test_clock_times_mean_what_they_say_with_and_without_quotes(folder: Path) ->
     assert (saturday.opens, saturday.closes) == (time(8), time(15))
 
 
+def test_hours_may_end_after_midnight_where_the_day_is_cut_later(folder: Path) -> None:
+    """A library that is open until two has one night, not an evening and a morning of the next weekday."""
+    value = parsed(folder, "library")
+    value["day_cuts"] = [
+        {"branch_ids": ["moa"], "at": "05:00", "valid_from": "2020-01-01", "valid_to": "2023-01-01"},
+        {"branch_ids": ["moa"], "at": "04:00", "valid_from": "2023-01-01"},
+    ]
+    value["opening_hours"] = [
+        {"weekdays": [5], "opens": "22:00", "closes": "02:00", "valid_from": "2020-01-01"},
+        {"weekdays": [6], "opens": "08:00", "closes": "00:00", "valid_from": "2020-01-01"},
+        {"weekdays": [7], "opens": "05:00", "closes": "05:00", "valid_from": "2021-01-01", "valid_to": "2022-01-01"},
+    ]
+    write(folder, "library", value)
+    assert [h.stretch for h in load(folder).library.opening_hours] == [(1320, 1560), (480, 1440), (300, 1740)]
+
+
 @pytest.mark.parametrize("hour", ["10", "600", "10.5"])
 def test_a_number_is_no_clock_time(folder: Path, hour: str) -> None:
     """It would be taken as seconds since midnight, and the branch as open for eight of them."""
@@ -204,10 +220,56 @@ CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
         lambda d: d["opening_hours"][0].update(weekdays=[8]),
         ("library.yaml", "opening_hours.0.weekdays.0"),
     ),
-    "closes before it opens": (
+    "open past midnight without a day cut": (
         "library",
         lambda d: d["opening_hours"][0].update(closes="09:00"),
-        ("library.yaml", "opening_hours.0", "09:00"),
+        ("library.yaml", "10:00-09:00", "moa", "day cut", "00:00"),
+    ),
+    "open past the day cut": (
+        "library",
+        lambda d: d.update(
+            day_cuts=[{"at": "05:00", "valid_from": "2020-01-01"}],
+            opening_hours=[{"weekdays": [5], "opens": "20:00", "closes": "06:00", "valid_from": "2020-01-01"}],
+        ),
+        ("library.yaml", "20:00-06:00", "day cut at 05:00"),
+    ),
+    "open past midnight before the day cut begins": (
+        "library",
+        lambda d: d.update(
+            day_cuts=[{"branch_ids": ["moa"], "at": "05:00", "valid_from": "2021-01-01"}],
+            opening_hours=[{"weekdays": [5], "opens": "20:00", "closes": "02:00", "valid_from": "2020-01-01"}],
+        ),
+        ("library.yaml", "20:00-02:00", "day cut at 00:00"),
+    ),
+    "a special night without a day cut": (
+        "library",
+        lambda d: d["opening_exceptions"][1].update(kind="open", opens="18:00", closes="01:00"),
+        ("library.yaml", "18:00-01:00", "day cut"),
+    ),
+    "a day cut inside an hour": (
+        "library",
+        lambda d: d.update(day_cuts=[{"at": "04:30", "valid_from": "2020-01-01"}]),
+        ("library.yaml", "day_cuts.0.at", "whole hour"),
+    ),
+    "a day cut in the hours in which clocks change": (
+        "library",
+        lambda d: d.update(day_cuts=[{"at": "02:00", "valid_from": "2020-01-01"}]),
+        ("library.yaml", "day_cuts.0.at", "03:00"),
+    ),
+    "two day cuts at once": (
+        "library",
+        lambda d: d.update(
+            day_cuts=[
+                {"at": "05:00", "valid_from": "2020-01-01"},
+                {"branch_ids": ["moa"], "at": "04:00", "valid_from": "2022-01-01"},
+            ]
+        ),
+        ("library.yaml", "two day cuts"),
+    ),
+    "a day cut of an unknown branch": (
+        "library",
+        lambda d: d.update(day_cuts=[{"branch_ids": ["nowhere"], "at": "05:00", "valid_from": "2020-01-01"}]),
+        ("library.yaml", "day cuts", "nowhere"),
     ),
     "hours of an unknown branch": (
         "library",

@@ -1,6 +1,8 @@
 select
     branch_id,
     local_date,
+    day_start_at,
+    day_end_at,
     open_minutes,
     staffed_minutes,
     open_minutes - staffed_minutes as unstaffed_minutes,

@@ -103,6 +103,7 @@ judged as (
         spikes.spike_hour_count,
         spikes.most_visits,
         directions.recent_from_on,
+        cuts.cut_minute as recent_cut_minute,
         directions.earlier_in_share,
         directions.recent_in_share,
         directions.earlier_morning_share,
@@ -138,6 +139,10 @@ judged as (
     left join last_hours on silences.line_id = last_hours.line_id
     left join spikes on silences.line_id = spikes.line_id
     left join directions on silences.line_id = directions.line_id
+    left join {{ ref('stg_library__day_cuts') }} as cuts
+        on
+            silences.branch_id = cuts.branch_id
+            and {{ valid_on('cuts', 'directions.recent_from_on') }}
     left join faults
         on
             silences.source_id = faults.source_id
@@ -153,7 +158,7 @@ worded as (
         case door_state
             when 'silent' then untold_from_at
             when 'dead' then coalesce(dead_since_at, zero_since_at)
-            when 'odd_direction' then {{ to_utc('cast(recent_from_on as timestamp)', 'zone') }}
+            when 'odd_direction' then {{ day_start('recent_from_on', 'zone', 'recent_cut_minute') }}
             when 'spiking' then spike_since_at
             when 'degraded' then case when is_filled_in then observed_until_at else fault_since_at end
         end as since_at,

@@ -25,6 +25,8 @@ line_days as (
         expected.local_date,
         expected.is_hours_known,
         day_rules.day_rule,
+        day_rules.day_start_at,
+        day_rules.day_end_at,
         segments.segment_number
     from {{ ref('int_doors__expected_line_days') }} as expected
     inner join hourly_lines on expected.line_id = hourly_lines.line_id
@@ -52,30 +54,30 @@ branch_dates as (
     select distinct
         branch_id,
         local_date,
-        is_hours_known
+        is_hours_known,
+        day_start_at,
+        day_end_at
     from line_days
 
 ),
 
 clock as (
 
-    {%- for hour in range(25) %}
+    {%- for hour in range(37) %}
         select {{ hour }} as hour_number {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
 
--- A local day has 23, 24 or 25 hours, so its hours are laid out in UTC.
+-- A local day has 23, 24 or 25 hours, so its hours are laid out in UTC; the one that ends with a later cut has more.
 day_hours as (
 
     select
         branch_dates.branch_id,
         branch_dates.local_date,
         branch_dates.is_hours_known,
-        {{ plus_minutes(to_utc('cast(branch_dates.local_date as timestamp)', 'settings.zone'), 'clock.hour_number * 60') }}
-            as hour_start_at,
-        {{ to_utc('cast(' ~ dbt.dateadd('day', 1, 'branch_dates.local_date') ~ ' as timestamp)', 'settings.zone') }}
-            as day_end_at,
+        {{ plus_minutes('branch_dates.day_start_at', 'clock.hour_number * 60') }} as hour_start_at,
+        branch_dates.day_end_at,
         settings.zone
     from branch_dates
     cross join clock

@@ -33,9 +33,14 @@ local_hours as (
 
     select
         utc_hours.*,
-        {{ to_local('utc_hours.hour_start_at', 'settings.zone') }} as local_start
+        {{ to_local('utc_hours.hour_start_at', 'settings.zone') }} as local_start,
+        {{ business_day('utc_hours.hour_start_at', 'settings.zone', 'cuts.cut_minute') }} as local_date
     from utc_hours
     cross join settings
+    left join {{ ref('stg_library__day_cuts') }} as cuts
+        on
+            utc_hours.branch_id = cuts.branch_id
+            and {{ valid_on('cuts', 'cast(' ~ to_local('utc_hours.hour_start_at', 'settings.zone') ~ ' as date)') }}
 
 ),
 
@@ -52,7 +57,7 @@ open_minutes as (
     inner join {{ ref('int_library__open_intervals') }} as intervals
         on
             local_hours.branch_id = intervals.branch_id
-            and cast(local_hours.local_start as date) = intervals.local_date
+            and local_hours.local_date = intervals.local_date
             and local_hours.hour_start_at < intervals.closes_at
             and {{ plus_minutes('local_hours.hour_start_at', '60') }} > intervals.opens_at
     group by local_hours.line_id, local_hours.hour_start_at
@@ -65,7 +70,7 @@ final as (
         local_hours.line_id,
         local_hours.branch_id,
         local_hours.hour_start_at,
-        cast(local_hours.local_start as date) as local_date,
+        local_hours.local_date,
         cast(extract(hour from local_hours.local_start) as int) as local_hour,
         local_hours.in_count,
         local_hours.out_count,

@@ -83,7 +83,7 @@ watched as (
         greatest(coalesce(sources.expected_every_hours, 24) * 66, coalesce(sources.expected_every_hours, 24) * 60 + 60)
             as patience_minutes,
         coalesce(
-            spoken.spoken_until_at, {{ to_utc('cast(greatest(lines.valid_from, watch.start_on) as timestamp)', 'watch.zone') }}
+            spoken.spoken_until_at, {{ day_start('greatest(lines.valid_from, watch.start_on)', 'watch.zone', 'cuts.cut_minute') }}
         ) as silent_after_at,
         watch.watched_on,
         -- where reporting is over, nothing is expected any more
@@ -93,6 +93,10 @@ watched as (
     left join sources on lines.source_id = sources.source_id
     left join spoken on lines.line_id = spoken.line_id
     left join heard on lines.line_id = heard.line_id
+    left join {{ ref('stg_library__day_cuts') }} as cuts
+        on
+            lines.branch_id = cuts.branch_id
+            and {{ valid_on('cuts', 'greatest(lines.valid_from, watch.start_on)') }}
 
 ),
 

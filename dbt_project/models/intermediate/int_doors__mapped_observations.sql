@@ -58,57 +58,108 @@ localised as (
 
     select
         observations.*,
-        cast({{ to_local('observations.interval_start_at', 'settings.zone') }} as date) as start_on,
-        cast({{ to_local(plus_minutes('observations.interval_end_at', '-1'), 'settings.zone') }} as date) as last_on,
+        {{ to_local('observations.interval_start_at', 'settings.zone') }} as local_start,
+        {{ to_local('observations.interval_end_at', 'settings.zone') }} as local_end,
+        {{ business_day('observations.interval_start_at', 'settings.zone', 'start_cuts.cut_minute') }} as start_on,
+        {{ business_day(plus_minutes('observations.interval_end_at', '-1'), 'settings.zone', 'last_cuts.cut_minute') }}
+            as last_on,
         {{ minutes_between('observations.interval_start_at', 'observations.interval_end_at') }} as interval_minutes
     from observations
     cross join settings
+    left join {{ ref('int_doors__sensor_day_cuts') }} as start_cuts
+        on {{ sensor_cut_on('start_cuts', 'observations', 'observations.interval_start_at', 'settings.zone') }}
+    left join {{ ref('int_doors__sensor_day_cuts') }} as last_cuts
+        on
+            {{ sensor_cut_on(
+                'last_cuts', 'observations', plus_minutes('observations.interval_end_at', '-1'), 'settings.zone'
+            ) }}
+
+),
+
+edged as (
+
+    select
+        *,
+        interval_minutes > 60
+        and local_start = cast(cast(local_start as date) as timestamp)
+        and local_end = cast(cast(local_end as date) as timestamp) as is_whole_dates
+    from localised
+
+),
+
+-- What a source tells for whole dates, midnight to midnight, is its number of these dates, wherever the branch cuts its
+-- days: the people of a night go to the neighbour, and none is lost or told twice.
+dated as (
+
+    select
+        observation_id,
+        source_id,
+        device_key,
+        line_key,
+        interval_start_at,
+        interval_end_at,
+        interval_minutes,
+        in_count,
+        out_count,
+        undirected_count,
+        value_state,
+        reason_code,
+        is_register,
+        is_lower_bound,
+        receipt_id,
+        blob_sha256,
+        case when is_whole_dates then cast(local_start as date) else start_on end as start_on,
+        case
+            when is_whole_dates then cast({{ dbt.dateadd('day', -1, 'cast(local_end as date)') }} as date)
+            else last_on
+        end as last_on
+    from edged
 
 ),
 
 final as (
 
     select
-        localised.observation_id,
-        localised.source_id,
-        localised.device_key,
-        localised.line_key,
-        localised.interval_start_at,
-        localised.interval_end_at,
-        localised.interval_minutes,
-        localised.start_on,
-        localised.last_on,
-        localised.in_count,
-        localised.out_count,
-        localised.undirected_count,
-        localised.value_state,
-        localised.reason_code,
-        localised.is_register,
-        localised.is_lower_bound,
-        localised.receipt_id,
-        localised.blob_sha256,
+        dated.observation_id,
+        dated.source_id,
+        dated.device_key,
+        dated.line_key,
+        dated.interval_start_at,
+        dated.interval_end_at,
+        dated.interval_minutes,
+        dated.start_on,
+        dated.last_on,
+        dated.in_count,
+        dated.out_count,
+        dated.undirected_count,
+        dated.value_state,
+        dated.reason_code,
+        dated.is_register,
+        dated.is_lower_bound,
+        dated.receipt_id,
+        dated.blob_sha256,
         lines.line_id,
         lines.branch_id,
         lines.role,
         lines.rule,
-        localised.value_state = 'observed'
+        dated.value_state = 'observed'
         -- what came before a reset is lost: of an hour or a day that is little, of a month it may be most
-        and not (localised.is_lower_bound and localised.interval_minutes > 1500)
+        and not (dated.is_lower_bound and dated.interval_minutes > 1500)
         and case lines.rule
-            when 'mean_in_out' then localised.in_count is not null and localised.out_count is not null
-            when 'breaks_halved' then localised.undirected_count is not null
-            when 'entries' then localised.in_count is not null
+            when 'mean_in_out' then dated.in_count is not null and dated.out_count is not null
+            when 'breaks_halved' then dated.undirected_count is not null
+            when 'entries' then dated.in_count is not null
         end as is_counted,
-        localised.interval_minutes <= 60
-        and {{ hour_of('localised.interval_start_at') }}
-        = {{ hour_of(plus_minutes('localised.interval_end_at', '-1')) }} as is_within_hour
-    from localised
+        dated.interval_minutes <= 60
+        and {{ hour_of('dated.interval_start_at') }}
+        = {{ hour_of(plus_minutes('dated.interval_end_at', '-1')) }} as is_within_hour
+    from dated
     left join lines
         on
-            localised.source_id = lines.source_id
-            and localised.device_key = lines.device_key
-            and localised.line_key = lines.line_key
-            and {{ valid_on('lines', 'localised.start_on') }}
+            dated.source_id = lines.source_id
+            and dated.device_key = lines.device_key
+            and dated.line_key = lines.line_key
+            and {{ valid_on('lines', 'dated.start_on') }}
 
 )
 

@@ -116,12 +116,14 @@ readings as (
         end as is_usable
     from ranked
     cross join settings
+    left join {{ ref('int_doors__sensor_day_cuts') }} as cuts
+        on {{ sensor_cut_on('cuts', 'ranked', 'ranked.read_at', 'settings.zone') }}
     left join lines
         on
             ranked.source_id = lines.source_id
             and ranked.device_key = lines.device_key
             and ranked.line_key = lines.line_key
-            and {{ valid_on('lines', 'cast(' ~ to_local('ranked.read_at', 'settings.zone') ~ ' as date)') }}
+            and {{ valid_on('lines', business_day('ranked.read_at', 'settings.zone', 'cuts.cut_minute')) }}
     where ranked.reading_rank = 1
 
 ),

@@ -11,12 +11,6 @@ with pieces as (
 
 ),
 
-settings as (
-
-    select * from {{ ref('stg_library__settings') }}
-
-),
-
 -- Time in which people are expected: open hours, or the whole day where none are described.
 open_times as (
 
@@ -32,11 +26,9 @@ open_times as (
     select
         open_days.branch_id,
         open_days.local_date,
-        {{ to_utc('cast(open_days.local_date as timestamp)', 'settings.zone') }} as opens_at,
-        {{ to_utc('cast(' ~ dbt.dateadd('day', 1, 'open_days.local_date') ~ ' as timestamp)', 'settings.zone') }}
-            as closes_at
+        open_days.day_start_at as opens_at,
+        open_days.day_end_at as closes_at
     from {{ ref('int_library__open_days') }} as open_days
-    cross join settings
     where not open_days.is_hours_known
 
 ),

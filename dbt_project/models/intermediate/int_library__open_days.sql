@@ -1,4 +1,5 @@
--- Exposure per branch and day. A day has 23, 24 or 25 hours: lengths are measured in UTC.
+-- Exposure per branch and day. A day has 23, 24 or 25 hours, and more or fewer where its cut is moved: lengths are
+-- measured in UTC.
 with day_rules as (
 
     select * from {{ ref('int_library__day_rules') }}
@@ -17,12 +18,6 @@ intervals as (
 
 ),
 
-settings as (
-
-    select * from {{ ref('stg_library__settings') }}
-
-),
-
 final as (
 
     select
@@ -33,10 +28,9 @@ final as (
             as open_minutes,
         case when day_rules.is_hours_known then cast(coalesce(intervals.staffed_minutes, 0) as double precision) end
             as staffed_minutes,
-        cast({{ minutes_between(
-            to_utc('cast(day_rules.local_date as timestamp)', 'settings.zone'),
-            to_utc('cast(' ~ dbt.dateadd('day', 1, 'day_rules.local_date') ~ ' as timestamp)', 'settings.zone')
-        ) }} as double precision) as day_minutes,
+        day_rules.day_start_at,
+        day_rules.day_end_at,
+        cast({{ minutes_between('day_rules.day_start_at', 'day_rules.day_end_at') }} as double precision) as day_minutes,
         case
             when not day_rules.is_hours_known or intervals.open_minutes > 0 then null
             when day_rules.reason is not null then day_rules.reason
@@ -47,7 +41,6 @@ final as (
         on
             day_rules.branch_id = intervals.branch_id
             and day_rules.local_date = intervals.local_date
-    cross join settings
 
 )
 

@@ -74,6 +74,8 @@ day_rules as (
     select
         branch_id,
         local_date,
+        day_start_at,
+        day_end_at,
         is_hours_known
     from {{ ref('int_library__day_rules') }}
 
@@ -82,6 +84,8 @@ day_rules as (
     select
         branch_id,
         local_date,
+        day_start_at,
+        day_end_at,
         is_hours_known
     from coming_day_rules
 
@@ -108,13 +112,12 @@ final as (
     union all
 
     select
-        day_rules.branch_id,
-        day_rules.local_date,
-        {{ to_utc('cast(day_rules.local_date as timestamp)', 'settings.zone') }} as opens_at,
-        {{ to_utc('cast(' ~ dbt.dateadd('day', 1, 'day_rules.local_date') ~ ' as timestamp)', 'settings.zone') }} as closes_at
+        branch_id,
+        local_date,
+        day_start_at as opens_at,
+        day_end_at as closes_at
     from day_rules
-    cross join settings
-    where not day_rules.is_hours_known
+    where not is_hours_known
 
 )
 
