@@ -111,7 +111,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("device_key", TEXT, "The device as the source names it.", True),
             ("line_key", TEXT, "The line on that device.", True),
             ("door", TEXT, "The entrance, in words.", False),
-            ("role", TEXT, "perimeter lines make visits, internal ones do not.", True),
+            ("role", TEXT, "perimeter lines make visits, internal ones do not, sample ones are counted by hand.", True),
             ("rule", TEXT, "How counts become visits: mean_in_out, breaks_halved or entries.", True),
             _FROM,
             _TO,

@@ -39,6 +39,7 @@ VALUELESS = {"L", "M", "O", "Q"}
 _METHODS = {
     "counted": "counted",
     "sample": "from a sample",
+    "sample_week": "from sample weeks",
     "estimate": "estimated",
     "imputed": "imputed",
     "manual": "counted by hand",

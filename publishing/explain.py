@@ -387,6 +387,19 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             """,
         ),
         (
+            "Sample weeks",
+            {"core.fct_sample_week"},
+            """
+            select
+                s.branch_id, s.year, s.iso_week, s.sample_form, s.first_on, s.last_on, s.day_count, s.visits,
+                s.is_substitute, s.verdict
+            from core.fct_sample_week as s
+            inner join members as m
+                on s.branch_id = m.branch_id and s.first_on >= m.from_on and s.first_on < m.to_on
+            order by s.branch_id, s.first_on
+            """,
+        ),
+        (
             "Days by opening",
             {"core.fct_open_day"},
             """

@@ -19,7 +19,8 @@ class Line(Dated):
 
     Attributes:
         rule: `mean_in_out` (directional counters), `breaks_halved` (one beam counts both ways) or `entries`.
-        role: `perimeter` lines make visits; `internal` ones are kept and never added.
+        role: `perimeter` lines make visits; `internal` ones are kept and never added; `sample` is a door whose people
+            are counted by hand in sample weeks, which make a year where nothing counts all the time.
         device_key, line_key: as the source's adapter delivers them.
         register_modulus: for counters that tell a register: the number at which it starts again from 0, such as
             65536, 1000000 or 4294967296. Without it no fall of the register is read as a rollover.
@@ -33,7 +34,7 @@ class Line(Dated):
     device_key: str
     line_key: str = "total"
     door: str = ""
-    role: Literal["perimeter", "internal"] = "perimeter"
+    role: Literal["perimeter", "internal", "sample"] = "perimeter"
     rule: Literal["mean_in_out", "breaks_halved", "entries"]
     register_modulus: int | None = Field(default=None, ge=1000, le=2**62)
     register_rate_cap_per_hour: float | None = Field(default=None, gt=0)

@@ -15,6 +15,21 @@ with door_counts as (
 
 ),
 
+sample_counts as (
+
+    select
+        'visits' as domain,
+        start_on as subject_on,
+        branch_id,
+        source_id,
+        receipt_id,
+        blob_sha256,
+        count(*) as observation_count
+    from {{ ref('int_doors__sample_counts') }}
+    group by start_on, branch_id, source_id, receipt_id, blob_sha256
+
+),
+
 -- Every claim of an event stands behind it, not only the one that is believed first.
 events as (
 
@@ -148,6 +163,8 @@ social as (
 final as (
 
     select * from door_counts
+    union all
+    select * from sample_counts
     union all
     select
         domain,

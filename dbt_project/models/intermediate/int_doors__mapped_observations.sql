@@ -48,72 +48,9 @@ lines as (
 
 ),
 
-settings as (
-
-    select * from {{ ref('stg_library__settings') }}
-
-),
-
-localised as (
-
-    select
-        observations.*,
-        {{ to_local('observations.interval_start_at', 'settings.zone') }} as local_start,
-        {{ to_local('observations.interval_end_at', 'settings.zone') }} as local_end,
-        {{ business_day('observations.interval_start_at', 'settings.zone', 'start_cuts.cut_minute') }} as start_on,
-        {{ business_day(plus_minutes('observations.interval_end_at', '-1'), 'settings.zone', 'last_cuts.cut_minute') }}
-            as last_on,
-        {{ minutes_between('observations.interval_start_at', 'observations.interval_end_at') }} as interval_minutes
-    from observations
-    cross join settings
-    left join {{ ref('int_doors__sensor_day_cuts') }} as start_cuts
-        on {{ sensor_cut_on('start_cuts', 'observations', 'observations.interval_start_at', 'settings.zone') }}
-    left join {{ ref('int_doors__sensor_day_cuts') }} as last_cuts
-        on
-            {{ sensor_cut_on(
-                'last_cuts', 'observations', plus_minutes('observations.interval_end_at', '-1'), 'settings.zone'
-            ) }}
-
-),
-
-edged as (
-
-    select
-        *,
-        interval_minutes > 60
-        and local_start = cast(cast(local_start as date) as timestamp)
-        and local_end = cast(cast(local_end as date) as timestamp) as is_whole_dates
-    from localised
-
-),
-
--- What a source tells for whole dates, midnight to midnight, is its number of these dates, wherever the branch cuts its
--- days: the people of a night go to the neighbour, and none is lost or told twice.
 dated as (
 
-    select
-        observation_id,
-        source_id,
-        device_key,
-        line_key,
-        interval_start_at,
-        interval_end_at,
-        interval_minutes,
-        in_count,
-        out_count,
-        undirected_count,
-        value_state,
-        reason_code,
-        is_register,
-        is_lower_bound,
-        receipt_id,
-        blob_sha256,
-        case when is_whole_dates then cast(local_start as date) else start_on end as start_on,
-        case
-            when is_whole_dates then cast({{ dbt.dateadd('day', -1, 'cast(local_end as date)') }} as date)
-            else last_on
-        end as last_on
-    from edged
+    {{ dated_tellings('observations') }}
 
 ),
 

@@ -38,9 +38,18 @@ weighed as (
     select
         periods.*,
         settings.least_quantity_share,
-        coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0) as all_visits,
+        coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0) + coalesce(periods.expanded_visits, 0)
+            as all_visits,
         case
             when periods.completeness = 'complete' then 1.0
+            when periods.completeness = 'sampled'
+                then
+                    (coalesce(periods.observed_visits, 0) + coalesce(periods.sample_week_visits, 0))
+                    / nullif(
+                        coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0)
+                        + coalesce(periods.expanded_visits, 0),
+                        0
+                    )
             when
                 periods.completeness = 'estimated'
                 and coalesce(periods.observed_visits, 0) + coalesce(periods.estimated_visits, 0) > 0
@@ -61,7 +70,10 @@ judged as (
         *,
         is_whole
         and (
-            completeness = 'complete' or (completeness = 'estimated' and quantity_share >= least_quantity_share)
+            completeness = 'complete'
+            or (completeness = 'estimated' and quantity_share >= least_quantity_share)
+            -- sample weeks stand for their year by convention; what is estimated beside them must be little all the same
+            or (completeness = 'sampled' and coalesce(estimated_visits, 0) <= (1 - least_quantity_share) * all_visits)
         ) as is_total
     from weighed
 
@@ -90,12 +102,12 @@ told as (
         -- what was counted is certain; only what was estimated may be more or less, and how far a week that the source
         -- spread over months lies from them nobody knows
         case
-            when is_sampled then null
+            when is_sampled or completeness = 'sampled' then null
             when is_total and completeness = 'complete' then all_visits
             when is_total then greatest(coalesce(observed_visits, 0), all_visits + lean_visits - 1.96 * standard_error)
         end as visits_low,
         case
-            when is_sampled then null
+            when is_sampled or completeness = 'sampled' then null
             when is_total and completeness = 'complete' then all_visits
             when is_total then all_visits + lean_visits + 1.96 * standard_error
         end as visits_high,
@@ -106,6 +118,7 @@ told as (
         end as quantity_share,
         case
             when is_sampled then 'sample'
+            when is_total and completeness = 'sampled' then 'sample_week'
             when is_total and completeness = 'complete' then 'counted'
             when is_total then 'imputed'
             else 'none'
@@ -125,6 +138,21 @@ told as (
                 then
                     cast(round(cast(100 * sampled_visits / all_visits as numeric), 1) as {{ dbt.type_string() }})
                     || ' % look like weeks that the source counted and spread over months'
+            when completeness = 'sampled' and is_total and branch_id is not null then sample_note
+            when completeness = 'sampled' and is_total
+                then
+                    cast(round(cast(100 * expanded_visits / nullif(all_visits, 0) as numeric), 1) as {{ dbt.type_string() }})
+                    || ' % made of sample weeks; no interval, because nobody knows how far they lie from their year'
+                    || case
+                        when estimated_visits > 0
+                            then
+                                '; '
+                                || cast(round(cast(100 * estimated_visits / all_visits as numeric), 1) as {{ dbt.type_string() }})
+                                || ' % estimated'
+                        else ''
+                    end
+            when completeness = 'sampled' then 'too little was counted beside the sample weeks for a total'
+            when completeness = 'no_counter' and sample_note is not null then sample_note
             when completeness = 'no_counter' then 'open without a described counter'
             when completeness = 'waiting' then 'not all of it was received yet'
             when completeness = 'incomplete'

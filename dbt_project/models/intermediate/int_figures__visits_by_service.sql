@@ -26,7 +26,8 @@ joined as (
         totals.status_value,
         totals.note,
         totals.value is not null as is_told,
-        coalesce(services.is_service_known, false) as is_service_known,
+        -- sample weeks are counted by the week: their part of a total has no hours
+        coalesce(services.is_service_known and totals.method != 'sample_week', false) as is_service_known,
         (totals.value_high - totals.value) / sqrt(case when services.estimated_visits > 0 then services.estimated_visits end)
             as half_width,
         services.observed_staffed_visits,

@@ -129,6 +129,12 @@ waiting as (
 
 ),
 
+sample_years as (
+
+    select * from {{ ref('int_visits__sample_years') }}
+
+),
+
 final as (
 
     select
@@ -141,7 +147,8 @@ final as (
         expected.day_count,
         case when expected.hours_known_day_count = expected.day_count then expected.open_minutes end as open_minutes,
         coalesce(expected.expected_minutes, 0) as expected_minutes,
-        coalesce(observed.observed_minutes, 0) as observed_minutes,
+        coalesce(observed.observed_minutes, 0)
+        + case when sample_years.expanded_visits is not null then sample_years.counted_minutes else 0 end as observed_minutes,
         observed.visits as observed_visits,
         coalesce(observed.sampled_visits, 0) as sampled_visits,
         coalesce(estimated.estimated_minutes, 0) as estimated_minutes,
@@ -150,7 +157,11 @@ final as (
         estimated.lean_visits,
         coalesce(waiting.waiting_minutes, 0) as waiting_minutes,
         expected.uncounted_day_count,
+        sample_years.expanded_visits,
+        case when sample_years.expanded_visits is not null then sample_years.counted_visits end as sample_week_visits,
+        sample_years.note as sample_note,
         case
+            when sample_years.expanded_visits is not null then 'sampled'
             when expected.uncounted_day_count > 0 then 'no_counter'
             when coalesce(expected.expected_minutes, 0) = 0 and coalesce(observed.visits, 0) = 0 then 'closed'
             when coalesce(observed.observed_minutes, 0) >= coalesce(expected.expected_minutes, 0) - 0.001 then 'complete'
@@ -180,6 +191,12 @@ final as (
             and expected.branch_id = waiting.branch_id
             and expected.period_kind = waiting.period_kind
             and expected.period_start = waiting.period_start
+    left join sample_years
+        on
+            expected.area_id = sample_years.area_id
+            and expected.branch_id = sample_years.branch_id
+            and expected.period_kind = 'year'
+            and extract(year from expected.period_start) = sample_years.year
 
 )
 

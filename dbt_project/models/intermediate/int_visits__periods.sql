@@ -27,11 +27,14 @@ area_sums as (
         {{ exact_sum("observed_visits") }} as observed_visits,
         {{ exact_sum("sampled_visits") }} as sampled_visits,
         {{ exact_sum("estimated_visits") }} as estimated_visits,
+        {{ exact_sum("expanded_visits") }} as expanded_visits,
+        {{ exact_sum("sample_week_visits") }} as sample_week_visits,
         count(*) as branch_count,
         sum(case when completeness in ('complete', 'closed') then 1 else 0 end) as complete_branch_count,
         sum(case when completeness = 'no_counter' then 1 else 0 end) as no_counter_count,
         sum(case when completeness = 'waiting' then 1 else 0 end) as waiting_count,
         sum(case when completeness = 'incomplete' then 1 else 0 end) as incomplete_count,
+        sum(case when completeness = 'sampled' then 1 else 0 end) as sampled_count,
         sum(case when completeness = 'estimated' then 1 else 0 end) as estimated_count,
         sum(case when completeness = 'complete' then 1 else 0 end) as complete_count
     from branch_periods
@@ -54,6 +57,9 @@ final as (
         observed_visits,
         sampled_visits,
         estimated_visits,
+        expanded_visits,
+        sample_week_visits,
+        sample_note,
         standard_error,
         lean_visits,
         1 as branch_count,
@@ -76,6 +82,9 @@ final as (
         area_sums.observed_visits,
         area_sums.sampled_visits,
         area_sums.estimated_visits,
+        area_sums.expanded_visits,
+        area_sums.sample_week_visits,
+        cast(null as {{ dbt.type_string() }}) as sample_note,
         uncertainty.standard_error,
         uncertainty.lean_visits,
         area_sums.branch_count,
@@ -84,6 +93,7 @@ final as (
             when area_sums.no_counter_count > 0 then 'no_counter'
             when area_sums.waiting_count > 0 then 'waiting'
             when area_sums.incomplete_count > 0 then 'incomplete'
+            when area_sums.sampled_count > 0 then 'sampled'
             when area_sums.estimated_count > 0 then 'estimated'
             when area_sums.complete_count > 0 then 'complete'
             else 'closed'

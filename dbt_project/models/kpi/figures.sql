@@ -65,6 +65,8 @@ final as (
                 told.period_end > series_breaks.broke_on
                 and told.period_start < {{ dbt.dateadd('year', 1, 'series_breaks.broke_on') }}
                 then 'B'
+            -- How far sample weeks lie from their year differs by more than a year's growth.
+            when told.method = 'sample_week' and coalesce(1 - told.quantity_share, 1) > {{ var('noisy_sample_share') }} then 'D'
             else ''
         end as comparability,
         coalesce(told.note, '') as note,

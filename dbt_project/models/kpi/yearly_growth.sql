@@ -34,6 +34,7 @@ paired as (
         years.status_value,
         coalesce(definitions.growth_kind, 'share') as growth_kind,
         base.value as base_value,
+        base.comparability as base_comparability,
         base.definition_version as base_definition_version
     from years
     left join years as base
@@ -60,18 +61,18 @@ final as (
         base_value,
         case
             when
-                growth_kind = 'share' and comparability = '' and definition_version = base_definition_version
+                growth_kind = 'share' and comparability = '' and base_comparability != 'D' and definition_version = base_definition_version
                 and base_value > 0
                 then (value - base_value) / base_value
         end as growth_share,
         case
-            when growth_kind = 'points' and comparability = '' and definition_version = base_definition_version
+            when growth_kind = 'points' and comparability = '' and base_comparability != 'D' and definition_version = base_definition_version
                 then 100 * (value - base_value)
         end as growth_points,
         growth_kind,
         case
             when comparability <> '' then comparability
-            when base_definition_version <> definition_version then 'D'
+            when base_definition_version <> definition_version or base_comparability = 'D' then 'D'
             else ''
         end as comparability,
         status_value
