@@ -294,7 +294,9 @@ def _behind(snapshot: Snapshot, scope: _Scope, domain: str, limit: int) -> Itera
     for title, needs, sql in _SECTIONS.get(domain, ()):
         if needs <= known:
             few = limit if title in _LONG else None
-            yield _section(snapshot, title, f"with {_MEMBERS} {sql}", scope.parameters, few)
+            section = _section(snapshot, title, f"with {_MEMBERS} {sql}", scope.parameters, few)
+            if section.total or title not in _RARE:
+                yield section
 
 
 def _section(snapshot: Snapshot, title: str, sql: str, parameters: dict[str, Any], limit: int | None) -> Section:
@@ -320,6 +322,8 @@ _POSTS_ONCE = f""", posts as (
                 inner join core.fct_post as p on b.account_id = p.account_id and b.post_id = p.post_id
                 where {_POST_IN_SCOPE}
             )"""  # noqa: S608 - holds no value from outside
+# Told only where the period has any: for most periods an empty list would only be in the way.
+_RARE = {"Counts that were told otherwise before", "Sample weeks"}
 _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "visits": (
         (
@@ -368,22 +372,46 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             "Estimates for what was not counted",
             {"core.fct_visit_estimate", "core.fct_line_visits"},
             """
+            , estimates as (
+                select
+                    e.*,
+                    -- a number told for several days that lies inside the period whole is counted there, and its parts
+                    -- only show how it was shared out
+                    e.method <> 'span_split' or not exists (
+                        select 1 from core.fct_line_visits as v
+                        where v.line_id = e.line_id and v.span_start_on <= e.span_start_on
+                            and v.span_end_on >= e.span_end_on and v.span_start_on >= $start and v.span_end_on <= $end
+                    ) as is_in_value
+                from core.fct_visit_estimate as e
+                inner join members as m
+                    on e.branch_id = m.branch_id and e.span_start_on >= m.from_on and e.span_end_on <= m.to_on
+            )
             select
-                e.line_id, e.method, count(distinct e.block_id) as gaps, sum(e.missing_minutes) as missing_minutes,
+                e.line_id, e.method, e.is_in_value, count(distinct e.block_id) as gaps,
+                sum(e.missing_minutes) as missing_minutes,
                 sum(e.estimated_visits) as estimated_visits, max(e.error_share) as largest_error_share,
                 min(e.span_start_on) as first_on, max(e.span_end_on) as end_on,
                 max(e.estimate_version) as estimate_version
-            from core.fct_visit_estimate as e
+            from estimates as e
+            group by e.line_id, e.method, e.is_in_value
+            order by e.line_id, e.method, e.is_in_value
+            """,
+        ),
+        (
+            "Counts that were told otherwise before",
+            {"core.fct_count_revision"},
+            """
+            select
+                r.line_id, r.change_kind, count(*) as intervals, sum(r.previous_visits) as previous_visits,
+                sum(r.visits) as visits, count(*) filter (where r.is_after_closing) as after_closing,
+                min(r.local_date) as first_on, max(r.local_date) as last_on,
+                min(r.received_at) as first_received_at, max(r.received_at) as last_received_at
+            from core.fct_count_revision as r
             inner join members as m
-                on e.branch_id = m.branch_id and e.span_start_on >= m.from_on and e.span_end_on <= m.to_on
-            -- a number told for several days that lies inside the period whole is counted there, and no part is used
-            where e.method <> 'span_split' or not exists (
-                select 1 from core.fct_line_visits as v
-                where v.line_id = e.line_id and v.span_start_on <= e.span_start_on and v.span_end_on >= e.span_end_on
-                    and v.span_start_on >= $start and v.span_end_on <= $end
-            )
-            group by e.line_id, e.method
-            order by e.line_id, e.method
+                on r.branch_id = m.branch_id and r.local_date >= m.from_on and r.local_date < m.to_on
+            where r.role = 'perimeter'
+            group by r.line_id, r.change_kind
+            order by r.line_id, r.change_kind
             """,
         ),
         (

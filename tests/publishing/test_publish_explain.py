@@ -67,6 +67,63 @@ def test_the_lines_and_opening_days_behind_visits_are_listed(published: Rooms) -
     assert [dict(zip(days.columns, row, strict=True))["closed_reasons"] for row in days.rows] == ["rebuilding", None]
 
 
+ESTIMATED = """
+create table core.fct_line_visits (line_id varchar, span_start_on date, span_end_on date);
+insert into core.fct_line_visits values ('gate', '2023-05-30', '2023-06-02');
+create table core.fct_visit_estimate (line_id varchar, branch_id varchar, block_id varchar, span_start_on date,
+    span_end_on date, missing_minutes double, estimated_visits double, method varchar, error_share double,
+    estimate_version varchar);
+insert into core.fct_visit_estimate values
+    ('gate', 'main', 'split', '2023-05-30', '2023-05-31', 480, 3, 'span_split', 0.1, '3'),
+    ('gate', 'main', 'split', '2023-05-31', '2023-06-01', 480, 4, 'span_split', 0.1, '3'),
+    ('gate', 'main', 'split', '2023-06-01', '2023-06-02', 480, 5, 'span_split', 0.1, '3'),
+    ('gate', 'main', 'gap', '2023-06-09', '2023-06-10', 480, 9, 'comparable_time', 0.2, '3');
+create table core.fct_count_revision (line_id varchar, branch_id varchar, role varchar, local_date date,
+    change_kind varchar, previous_visits double, visits double, received_at timestamp, is_after_closing boolean);
+insert into core.fct_count_revision values
+    ('gate', 'main', 'perimeter', '2023-05-02', 'restated', 10, 12, '2023-09-01 04:00:00', true),
+    ('gate', 'main', 'perimeter', '2023-05-03', 'restated', 10, 11, '2023-05-04 04:00:00', false),
+    ('hall', 'main', 'internal', '2023-05-03', 'restated', 10, 11, '2023-05-04 04:00:00', false),
+    ('gate', 'main', 'perimeter', '2022-05-03', 'filled', null, 7, '2022-05-04 04:00:00', false);
+"""
+
+
+@pytest.fixture
+def estimated(rooms: Rooms, inputs: ManifestInputs) -> Rooms:
+    """The published library with a number told for three days, a gap, and counts that were told otherwise before."""
+    with duckdb.connect(str(rooms.build)) as build:
+        build.execute(ESTIMATED)
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    return rooms
+
+
+def _listed(found: Explanation, title: str) -> list[dict[str, object]]:
+    return [
+        dict(zip(section.columns, row, strict=True))
+        for section in found.behind
+        if section.title == title
+        for row in section.rows
+    ]
+
+
+def test_a_number_told_for_several_days_is_listed_whether_the_period_uses_its_parts_or_not(estimated: Rooms) -> None:
+    """A year holds the number whole and counts it as it was told; nothing that was made of it may be left out."""
+    told = _listed(ask(estimated, "visits", "2023", branch="main"), "Estimates for what was not counted")
+    assert [(r["method"], r["is_in_value"], r["estimated_visits"]) for r in told] == [
+        ("comparable_time", True, 9.0),
+        ("span_split", False, 12.0),
+    ]
+
+
+def test_counts_that_gave_way_are_listed_where_the_period_has_any(estimated: Rooms) -> None:
+    """Whoever defends a figure must know that it changed; inner doors make no visits, and 2024 has nothing to tell."""
+    told = _listed(ask(estimated, "visits", "2023"), "Counts that were told otherwise before")
+    assert [(r["line_id"], r["intervals"], r["previous_visits"], r["visits"], r["after_closing"]) for r in told] == [
+        ("gate", 2, 20.0, 23.0, 1)
+    ]
+    assert "Counts that were told otherwise before" not in {s.title for s in ask(estimated, "visits", "2024").behind}
+
+
 def test_events_partners_and_social_figures_walk_the_same_trail(published: Rooms) -> None:
     """One table serves all domains; an account belongs to no branch."""
     events = ask(published, "events_held", "2023")

@@ -61,12 +61,14 @@ final as (
         base_value,
         case
             when
-                growth_kind = 'share' and comparability = '' and base_comparability != 'D' and definition_version = base_definition_version
+                growth_kind = 'share' and comparability = '' and base_comparability <> 'D'
+                and definition_version = base_definition_version
                 and base_value > 0
                 then (value - base_value) / base_value
         end as growth_share,
         case
-            when growth_kind = 'points' and comparability = '' and base_comparability != 'D' and definition_version = base_definition_version
+            when growth_kind = 'points' and comparability = '' and base_comparability <> 'D'
+                and definition_version = base_definition_version
                 then 100 * (value - base_value)
         end as growth_points,
         growth_kind,
