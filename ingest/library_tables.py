@@ -177,6 +177,16 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("decided_by", TEXT, "Role of who decided.", True),
         ),
         _table(
+            "calibrations",
+            "One row per line and span of time in which its counts are multiplied by a measured factor.",
+            ("line_id", "valid_from"),
+            ("line_id", TEXT, "The line.", True),
+            ("factor", FLOAT, "Visits per visit that the line counts.", True),
+            ("evidence", TEXT, "How the factor was measured.", True),
+            _FROM,
+            _TO,
+        ),
+        _table(
             "holidays",
             "One row per public holiday, on which branches are closed unless an exception opens them.",
             ("holiday_on",),
@@ -509,6 +519,14 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             {**d.model_dump(exclude={"line_ids"}), "line_id": line_id}
             for d in library.count_decisions
             for line_id in d.line_ids
+        ],
+    )
+    yield (
+        "calibrations",
+        [
+            {**c.model_dump(exclude={"line_ids"}), "line_id": line_id}
+            for c in library.calibrations
+            for line_id in c.line_ids
         ],
     )
     yield "holidays", [{"holiday_on": day, "holiday_name": name} for day, name in public_holidays(library)]

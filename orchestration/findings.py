@@ -31,19 +31,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DOOR_NEEDS_SOMEBODY = frozenset({"silent", "dead", "odd_direction", "spiking", "degraded"})
+DOOR_NEEDS_SOMEBODY = frozenset({"silent", "dead", "odd_direction", "spiking", "drifting", "degraded"})
 DOOR_RUNBOOKS = {
     "silent": "docs/runbooks/door-silent.md",
     "degraded": "docs/runbooks/door-silent.md",
     "odd_direction": "docs/runbooks/door-silent.md",
     "dead": "docs/runbooks/door-dead.md",
     "spiking": "docs/runbooks/door-dead.md",
+    "drifting": "docs/runbooks/door-dead.md",
 }
 DOOR_WORDS = {
     "silent": "says nothing",
     "dead": "counts zero while people come",
     "odd_direction": "counts in another direction than before",
     "spiking": "counted more people than can be",
+    "drifting": "counts fewer and fewer beside other doors",
     "degraded": "still counts, and asks for help",
 }
 # The run that a due door starts takes a minute or two and is the better witness: it asks the source first. Where it

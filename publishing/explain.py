@@ -323,7 +323,7 @@ _POSTS_ONCE = f""", posts as (
                 where {_POST_IN_SCOPE}
             )"""  # noqa: S608 - holds no value from outside
 # Told only where the period has any: for most periods an empty list would only be in the way.
-_RARE = {"Counts that were told otherwise before", "Sample weeks"}
+_RARE = {"Calibration factors", "Counts that were told otherwise before", "Sample weeks"}
 _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "visits": (
         (
@@ -395,6 +395,20 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             from estimates as e
             group by e.line_id, e.method, e.is_in_value
             order by e.line_id, e.method, e.is_in_value
+            """,
+        ),
+        (
+            "Calibration factors",
+            {"core.dim_calibration", "core.dim_line"},
+            """
+            select c.line_id, c.calibration_factor, c.valid_from, c.valid_to, c.calibration_evidence
+            from core.dim_calibration as c
+            where exists (
+                select 1 from core.dim_line as l
+                inner join members as m on l.branch_id = m.branch_id
+                where l.line_id = c.line_id and c.valid_from < m.to_on and coalesce(c.valid_to, m.to_on) > m.from_on
+            )
+            order by c.line_id, c.valid_from
             """,
         ),
         (

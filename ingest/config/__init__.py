@@ -11,7 +11,7 @@ modules are a division of the work: `shared`, then `places`, `doors`, `events`, 
 
 from ingest.config.alerts import Alerts, QuietHours
 from ingest.config.configuration import Configuration
-from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
+from ingest.config.doors import Calibration, CountDecision, Estimation, Line, StructuralBreak
 from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdentity, EventRule, EventWords
 from ingest.config.figures import Figure
 from ingest.config.instagram import Account, CaptionReference, Hashtag, PostDecision, PostRule
@@ -30,6 +30,7 @@ __all__ = [
     "AudienceRule",
     "Baseline",
     "Branch",
+    "Calibration",
     "CaptionReference",
     "Claim",
     "ClockTime",

@@ -72,6 +72,21 @@ class CountDecision(Model):
         return self
 
 
+class Calibration(Dated):
+    """By how much some lines count too few or too many, as somebody measured beside them; dated like the lines.
+
+    Raw counts are never touched: visits are the line's rule times the factor, in columns of their own.
+
+    Attributes:
+        factor: visits per visit that the line counts; 1.12 where it misses people in a crowd.
+        evidence: how it was measured, when, by whom and over how many people.
+    """
+
+    line_ids: tuple[Identifier, ...] = Field(min_length=1)
+    factor: float = Field(gt=0, le=10)
+    evidence: str = Field(min_length=10)
+
+
 class Estimation(Model):
     """How far missing visits may be filled in.
 

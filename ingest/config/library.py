@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pydantic import Field, field_validator, model_validator
 
 from ingest.config.alerts import Alerts
-from ingest.config.doors import CountDecision, Estimation, Line, StructuralBreak
+from ingest.config.doors import Calibration, CountDecision, Estimation, Line, StructuralBreak
 from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdentity, EventRule, EventWords
 from ingest.config.instagram import Account, PostDecision, PostRule
 from ingest.config.places import Area, Branch, DayCut, OpeningException, OpeningHours
@@ -70,6 +70,7 @@ class Library(Model):
     opening_exceptions: tuple[OpeningException, ...] = ()
     structural_breaks: tuple[StructuralBreak, ...] = ()
     count_decisions: tuple[CountDecision, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
     estimation: Estimation = Estimation()
     accounts: tuple[Account, ...] = ()
     event_rules: tuple[EventRule, ...] = ()
@@ -139,6 +140,11 @@ class Library(Model):
                         and other_decision.first_on <= decision.last_on
                     ):
                         raise ValueError(f"two count decisions speak of line {line_id} on the same date")
+        for i, calibration in enumerate(self.calibrations):
+            for line_id in calibration.line_ids:
+                require_known("line", line_id, lines, "calibrations")
+                if any(line_id in c.line_ids and calibration.overlaps(c) for c in self.calibrations[i + 1 :]):
+                    raise ValueError(f"two calibrations speak of line {line_id} at once")
         told: set[tuple[str, frozenset[Claim]]] = set()
         for ruling in self.event_decisions:
             if ruling.branch_id is not None:

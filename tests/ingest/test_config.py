@@ -157,6 +157,12 @@ def test_a_number_is_no_clock_time(folder: Path, hour: str) -> None:
 
 
 Change = Callable[[dict[str, Any]], Any]
+CALIBRATION = {
+    "line_ids": ["moa_main"],
+    "factor": 1.12,
+    "evidence": "Counted by hand 4 March 2021, 412 people against 368.",
+    "valid_from": "2021-03-01",
+}
 CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
     "unknown key": ("library", lambda d: d.update(brances=[]), ("library.yaml", "brances")),
     "missing key": ("library", lambda d: d.pop("zone"), ("library.yaml", "zone")),
@@ -255,6 +261,21 @@ CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
         "library",
         lambda d: d.update(day_cuts=[{"at": "02:00", "valid_from": "2020-01-01"}]),
         ("library.yaml", "day_cuts.0.at", "03:00"),
+    ),
+    "a calibration of an unknown line": (
+        "library",
+        lambda d: d.update(calibrations=[{**CALIBRATION, "line_ids": ["nowhere"]}]),
+        ("library.yaml", "calibrations", "nowhere"),
+    ),
+    "two calibrations of a line at once": (
+        "library",
+        lambda d: d.update(calibrations=[CALIBRATION, {**CALIBRATION, "valid_from": "2022-03-01"}]),
+        ("library.yaml", "two calibrations", "moa_main"),
+    ),
+    "a calibration without evidence": (
+        "library",
+        lambda d: d.update(calibrations=[{**CALIBRATION, "evidence": ""}]),
+        ("library.yaml", "calibrations.0.evidence"),
     ),
     "two day cuts at once": (
         "library",

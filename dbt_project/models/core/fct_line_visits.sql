@@ -4,6 +4,8 @@ select
     span_start_on,
     span_end_on,
     visits,
+    counted_visits,
+    calibration_factor,
     in_count,
     out_count,
     undirected_count,

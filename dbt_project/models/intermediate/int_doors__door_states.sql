@@ -76,6 +76,13 @@ directions as (
 
 ),
 
+levels as (
+
+    select * from {{ ref('int_doors__line_levels') }}
+    where is_drifting
+
+),
+
 faults as (
 
     select
@@ -109,6 +116,10 @@ judged as (
         directions.earlier_morning_share,
         directions.recent_morning_share,
         coalesce(directions.is_flipped, false) as is_flipped,
+        levels.fallen_from_on,
+        fallen_cuts.cut_minute as fallen_cut_minute,
+        levels.earlier_level,
+        levels.recent_level,
         faults.measured_at as fault_since_at,
         faults.fault,
         faults.next_action as fault_action,
@@ -127,6 +138,7 @@ judged as (
                 then 'dead'
             when coalesce(directions.is_out_of_band, false) or coalesce(directions.is_flipped, false) then 'odd_direction'
             when spikes.line_id is not null then 'spiking'
+            when levels.line_id is not null then 'drifting'
             when
                 faults.fault is not null
                 or {{ minutes_between('silences.observed_until_at', 'silences.spoken_until_at') }} > 1440
@@ -143,6 +155,11 @@ judged as (
         on
             silences.branch_id = cuts.branch_id
             and {{ valid_on('cuts', 'directions.recent_from_on') }}
+    left join levels on silences.line_id = levels.line_id
+    left join {{ ref('stg_library__day_cuts') }} as fallen_cuts
+        on
+            silences.branch_id = fallen_cuts.branch_id
+            and {{ valid_on('fallen_cuts', 'levels.fallen_from_on') }}
     left join faults
         on
             silences.source_id = faults.source_id
@@ -160,6 +177,7 @@ worded as (
             when 'dead' then coalesce(dead_since_at, zero_since_at)
             when 'odd_direction' then {{ day_start('recent_from_on', 'zone', 'recent_cut_minute') }}
             when 'spiking' then spike_since_at
+            when 'drifting' then {{ day_start('fallen_from_on', 'zone', 'fallen_cut_minute') }}
             when 'degraded' then case when is_filled_in then observed_until_at else fault_since_at end
         end as since_at,
         case
@@ -194,6 +212,11 @@ worded as (
                 then
                     {{ whole_text('spike_hour_count') }} || ' implausible hours, the largest with '
                     || {{ whole_text('most_visits') }} || ' visits'
+            when door_state = 'drifting'
+                then
+                    'three weeks in a row it told '
+                    || {{ whole_text('100 * recent_level / earlier_level') }}
+                    || ' % of what it told before, beside other doors'
             when door_state = 'degraded' and is_filled_in
                 then 'the vendor has filled in its counts since ' || {{ moment_text('observed_until_at', 'zone') }}
             when door_state = 'degraded' then fault
@@ -223,6 +246,10 @@ worded as (
                 then
                     'Ask what happened at ' || named
                     || '; then write a count decision, keep or leave_out (docs/runbooks/door-dead.md).'
+            when 'drifting'
+                then
+                    'See whether ' || named || ' is dirty, covered or moved, or people go in elsewhere; count beside it and'
+                    || ' describe a calibration, or a structural break (docs/runbooks/door-dead.md).'
             when 'degraded'
                 then
                     'At ' || named || ': '

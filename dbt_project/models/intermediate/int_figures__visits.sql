@@ -88,7 +88,7 @@ sorted as (
 
 ),
 
-told as (
+said as (
 
     select
         area_id,
@@ -99,6 +99,7 @@ told as (
         is_whole,
         open_minutes,
         case when is_total then all_visits end as visits,
+        calibrated_visits,
         -- what was counted is certain; only what was estimated may be more or less, and how far a week that the source
         -- spread over months lies from them nobody knows
         case
@@ -167,6 +168,35 @@ told as (
                     || cast(round(cast(100 * quantity_share as numeric), 1) as {{ dbt.type_string() }}) || ' %'
         end as note
     from sorted
+
+),
+
+told as (
+
+    select
+        area_id,
+        branch_id,
+        period_kind,
+        period_start,
+        period_end,
+        is_whole,
+        open_minutes,
+        visits,
+        visits_low,
+        visits_high,
+        observed_share,
+        quantity_share,
+        method,
+        status_value,
+        case
+            when visits > 0 and calibrated_visits > 0
+                then
+                    coalesce(note || '; ', '')
+                    || cast(round(cast(100 * calibrated_visits / visits as numeric), 1) as {{ dbt.type_string() }})
+                    || ' % counted and multiplied by a calibration factor'
+            else note
+        end as note
+    from said
 
 ),
 

@@ -97,6 +97,7 @@ observed as (
         period_start,
         {{ exact_sum("visits") }} as visits,
         {{ exact_sum("case when value_state = 'estimated_spread' then visits end") }} as sampled_visits,
+        {{ exact_sum("case when calibration_factor <> 1 then visits end") }} as calibrated_visits,
         {{ exact_sum("observed_minutes") }} as observed_minutes
     from spans
     group by area_id, branch_id, period_kind, period_start
@@ -151,6 +152,7 @@ final as (
         + case when sample_years.expanded_visits is not null then sample_years.counted_minutes else 0 end as observed_minutes,
         observed.visits as observed_visits,
         coalesce(observed.sampled_visits, 0) as sampled_visits,
+        coalesce(observed.calibrated_visits, 0) as calibrated_visits,
         coalesce(estimated.estimated_minutes, 0) as estimated_minutes,
         estimated.estimated_visits,
         estimated.standard_error,

@@ -103,7 +103,8 @@ final as (
         estimates.span_start_on,
         estimates.span_end_on,
         estimates.missing_minutes,
-        estimates.estimated_visits,
+        -- an estimate is made of the line's own counts, which a calibrated line's visits are not
+        estimates.estimated_visits * coalesce(line_factors.calibration_factor, 1) as estimated_visits,
         ranked.method,
         ranked.length_class,
         ranked.cell_count as block_cell_count,
@@ -120,6 +121,10 @@ final as (
             estimates.block_id = ranked.block_id
             and estimates.method = ranked.method
             and ranked.method_rank = 1
+    left join {{ ref('int_doors__line_factors') }} as line_factors
+        on
+            estimates.line_id = line_factors.line_id
+            and estimates.span_start_on = line_factors.local_date
 
 )
 

@@ -61,6 +61,41 @@ told as (
 
 ),
 
+-- A span that is calibrated on some of its days has their mean.
+factors as (
+
+    select
+        told.line_id,
+        told.span_start_on,
+        told.span_end_on,
+        1 + {{ exact_sum('line_factors.calibration_factor - 1') }} / {{ days_between('told.span_start_on', 'told.span_end_on') }}
+            as calibration_factor
+    from told
+    inner join {{ ref('int_doors__line_factors') }} as line_factors
+        on
+            told.line_id = line_factors.line_id
+            and line_factors.local_date >= told.span_start_on
+            and line_factors.local_date < told.span_end_on
+    group by told.line_id, told.span_start_on, told.span_end_on
+
+),
+
+counted as (
+
+    select
+        told.*,
+        {{ visits_by_rule('told.rule', 'told.in_count', 'told.out_count', 'told.undirected_count') }}
+        + coalesce(told.added_visits, 0) as counted_visits,
+        coalesce(factors.calibration_factor, 1) as calibration_factor
+    from told
+    left join factors
+        on
+            told.line_id = factors.line_id
+            and told.span_start_on = factors.span_start_on
+            and told.span_end_on = factors.span_end_on
+
+),
+
 final as (
 
     select
@@ -68,7 +103,9 @@ final as (
         branch_id,
         span_start_on,
         span_end_on,
-        {{ visits_by_rule('rule', 'in_count', 'out_count', 'undirected_count') }} + coalesce(added_visits, 0) as visits,
+        counted_visits * calibration_factor as visits,
+        counted_visits,
+        calibration_factor,
         in_count,
         out_count,
         undirected_count,
@@ -80,9 +117,10 @@ final as (
             when not is_told then 'missing'
             when observed_minutes < expected_minutes - 0.001 then 'partial'
             when is_sample_spread then 'estimated_spread'
+            when calibration_factor <> 1 then 'calibrated'
             else 'observed'
         end as value_state
-    from told
+    from counted
 
 )
 

@@ -103,6 +103,7 @@ counted_hours as (
         sum(
             {{ visits_by_rule('expected.rule', 'line_hours.in_count', 'line_hours.out_count', 'line_hours.undirected_count') }}
             * coalesce(staffed_shares.staffed_share, 0)
+            * coalesce(line_factors.calibration_factor, 1)
         ) as staffed_visits
     from {{ ref('int_doors__line_hours') }} as line_hours
     inner join expected
@@ -118,6 +119,10 @@ counted_hours as (
         on
             line_hours.line_id = staffed_shares.line_id
             and line_hours.hour_start_at = staffed_shares.hour_start_at
+    left join {{ ref('int_doors__line_factors') }} as line_factors
+        on
+            line_hours.line_id = line_factors.line_id
+            and line_hours.local_date = line_factors.local_date
     where coalesce(hour_states.value_state, 'closed') not in ('dead', 'spike', 'left_out')
     group by line_hours.line_id, line_hours.local_date
 

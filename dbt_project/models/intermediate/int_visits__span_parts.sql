@@ -10,9 +10,9 @@ with spans as (
         branch_id,
         span_start_on,
         span_end_on,
-        {{ visits_by_rule('rule', 'in_count', 'out_count', 'undirected_count') }} as visits,
+        visits,
         observed_minutes / nullif(expected_minutes, 0) as told_share
-    from {{ ref('int_doors__line_spans') }}
+    from {{ ref('int_visits__line_visits') }}
     where {{ days_between('span_start_on', 'span_end_on') }} > 1
 
 ),
