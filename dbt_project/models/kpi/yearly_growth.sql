@@ -67,7 +67,8 @@ final as (
                 then (value - base_value) / base_value
         end as growth_share,
         case
-            when growth_kind = 'points' and comparability = '' and base_comparability <> 'D'
+            when
+                growth_kind = 'points' and comparability = '' and base_comparability <> 'D'
                 and definition_version = base_definition_version
                 then 100 * (value - base_value)
         end as growth_points,
