@@ -66,7 +66,17 @@ def test_only_doors_that_need_somebody_are_findings() -> None:
     """Waiting for the first count, or taken down by the description, is in order."""
     rows = [
         row(state, line_id=state, expected_by_at=None)
-        for state in ("ok", "waiting", "not_installed", "silent", "dead", "odd_direction", "spiking", "drifting", "degraded")
+        for state in (
+            "ok",
+            "waiting",
+            "not_installed",
+            "silent",
+            "dead",
+            "odd_direction",
+            "spiking",
+            "drifting",
+            "degraded",
+        )
     ]
     told = {finding.key: finding for finding in findings.door_findings(rows, NOON)}
     assert set(told) == {f"door:{state}" for state in findings.DOOR_NEEDS_SOMEBODY}
