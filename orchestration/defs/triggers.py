@@ -35,9 +35,23 @@ ACTIVE = (
 
 
 def family_selection(family: str) -> dg.AssetSelection:
-    """A family's lake tables and receipts, and every model, check and publication below them."""
-    below = dg.AssetSelection.assets(*family_keys(family), FETCHES, REJECTS).downstream()
-    return below - dg.AssetSelection.assets(DATA_DOCS)  # written by the checks, not by a step of its own
+    """A family's lake tables, the receipts, and every model, check and publication below them.
+
+    Receipts are told after all lake tables and lie above every family's models; models that read another family's lake
+    tables and nothing of this one's are left to that family's job.
+    """
+    own = family_keys(family)
+    others = [key for other in FAMILIES if other != family for key in family_keys(other)]
+    receipts = dg.AssetSelection.assets(FETCHES, REJECTS)
+    below = _below(own) | (receipts.downstream() - _below(others))
+    # Pages of checks are written by the checks, not by a step of their own.
+    return dg.AssetSelection.assets(*own) | receipts | (below - dg.AssetSelection.assets(DATA_DOCS))
+
+
+def _below(lake: Sequence[dg.AssetKey]) -> dg.AssetSelection:
+    """Everything that is made of some lake tables, but not what is made of the receipts alone."""
+    receipts = dg.AssetSelection.assets(FETCHES, REJECTS)
+    return (dg.AssetSelection.assets(*lake).downstream(depth=1, include_self=False) - receipts).downstream()
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str) -> Any:
