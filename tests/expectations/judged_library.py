@@ -21,7 +21,7 @@ create table core.dim_line as
     select unnest(['l1', 'l2', 'inner']) as line_id, unnest(['b1', 'b2', 'b1']) as branch_id, 's1' as source_id,
         unnest(['d1', 'd2', 'd3']) as device_key, 'total' as line_key, '' as door,
         unnest(['perimeter', 'perimeter', 'internal']) as role, 'mean_in_out' as rule,
-        date '2023-01-01' as valid_from, cast(null as date) as valid_to;
+        date '2023-01-01' as valid_from, unnest([null, date '2024-01-01', null])::date as valid_to;
 create table core.fct_open_day as
     select branch_id, cast(local_date as date) as local_date, 60.0::double as open_minutes, true as is_hours_known,
         cast(null as varchar) as closed_reason
@@ -31,16 +31,21 @@ create table core.fct_door_hour as
         10 as local_hour, 10::bigint as in_count, 10::bigint as out_count, cast(null as bigint) as undirected_count,
         60.0::double as observed_minutes, 60.0::double as open_minutes
     from core.dim_line as lines inner join core.fct_open_day as days using (branch_id);
--- March of l2 is told as one span
+-- March of l2 is told as one span; in February somebody measured that l1 counts four of five
+create table core.dim_calibration as
+    select 'l1' as line_id, date '2023-02-01' as valid_from, date '2023-03-01' as valid_to,
+        1.25::double as calibration_factor, 'by hand on two afternoons, 400 people' as calibration_evidence;
 create table core.fct_line_visits as
     select lines.line_id, lines.branch_id, days.local_date as span_start_on,
-        cast(days.local_date + interval 1 day as date) as span_end_on, 10.0::double as visits, 10::bigint as in_count,
+        cast(days.local_date + interval 1 day as date) as span_end_on, 10.0::double as visits,
+        case when lines.line_id = 'l1' and month(days.local_date) = 2 then 8 else 10 end::double as counted_visits,
+        10 / counted_visits as calibration_factor, 10::bigint as in_count,
         10::bigint as out_count, cast(null as bigint) as undirected_count, 60.0::double as expected_minutes,
         60.0::double as observed_minutes, 'observed' as value_state
     from core.dim_line as lines inner join core.fct_open_day as days using (branch_id)
     where lines.role = 'perimeter' and not (lines.line_id = 'l2' and month(days.local_date) = 3)
     union all
-    select 'l2', 'b2', date '2023-03-01', date '2023-04-01', 620, 620, 620, null, 31 * 60, 31 * 60, 'observed';
+    select 'l2', 'b2', date '2023-03-01', date '2023-04-01', 620, 620, 1, 620, 620, null, 31 * 60, 31 * 60, 'observed';
 create table core.fct_expected_hour as
     select line_id, branch_id, hour_start_at, local_date, local_hour, 60.0::double as expected_minutes,
         60.0::double as observed_minutes, 10.0::double as told_visits, 10.0::double as visits,
@@ -52,6 +57,30 @@ create table core.fct_visit_estimate as
         'comparable_time' as method, 0.2::double as error_share, '1 day' as masked_length,
         24::bigint as masked_block_count, 8::bigint as comparable_count, 0::bigint as other_line_count,
         '1' as estimate_version;
+-- The counter of b2 was taken down; in 2024 it is open on Mondays, in 52 weeks, and two weeks were counted by hand
+insert into core.fct_open_day
+    select 'b2', cast(d as date), 60, true, null
+    from generate_series(date '2024-01-01', date '2024-12-23', interval 7 day) as mondays(d);
+create table core.fct_sample_week as
+    select branch_id, week_start_on, year(week_start_on)::int as year, 'whole_week' as sample_form,
+        week_start_on as first_on, week_start_on + 6 as last_on, 7 as day_count, 1 as line_count,
+        visits::double as visits, 60.0::double as open_minutes, verdict
+    from (values
+        ('b2', date '2024-03-11', 130, 'used'), ('b2', date '2024-09-16', 138, 'used'),
+        ('b1', date '2023-03-13', 70, 'continuous_counting')
+    ) as weeks(branch_id, week_start_on, visits, verdict);
+create table core.fct_count_revision as
+    select 's1' as source_id, 'l1' as line_id, date '2023-01-09' as local_date,
+        timestamp '2023-01-09 09:00' as interval_start_at, timestamp '2023-01-09 10:00' as interval_end_at,
+        unnest([1, 2]) as revision_number, unnest(['filled', 'restated']) as change_kind,
+        unnest([null, 9])::bigint as previous_in_count, cast(null as bigint) as previous_out_count,
+        cast(null as bigint) as previous_undirected_count,
+        unnest(['not_observed', 'observed']) as previous_value_state, unnest([null, 9])::double as previous_visits,
+        unnest([9, 10])::bigint as in_count, cast(null as bigint) as out_count,
+        cast(null as bigint) as undirected_count, 'observed' as value_state, unnest([9, 10])::double as visits,
+        unnest([timestamp '2023-01-10', timestamp '2023-01-11']) as previous_received_at,
+        unnest([timestamp '2023-01-11', timestamp '2023-01-12']) as received_at;
+
 create table core.fct_event as
     select 'e' || i as event_id, 's2' as source_id, 'series' as series_id, '' as slot, 'Talk' as title,
         timestamp '2023-01-10 17:00' + i * interval 1 day as start_at,
@@ -64,6 +93,45 @@ create table core.fct_event as
         1::bigint as receipt_id, 'aa' as blob_sha256, 2::bigint as claim_count, 2::bigint as source_count,
         'with_partner' as organiser
     from range(20) as numbers(i);
+-- b2 holds e2 too and lends e3 its room
+create table core.bridge_event_branch as
+    select event_id, owner_branch_id as branch_id, area_id, 'owner' as branch_role,
+        case when event_id = 'e2' then 0.5 else 1 end::double as share
+    from core.fct_event
+    union all
+    select 'e2', 'b2', 'a1', 'host', 0.5
+    union all
+    select 'e3', 'b2', 'a1', 'venue', 0;
+-- e3 is for two audiences, of e4 every box was ticked
+create table core.bridge_event_audience as
+    select event_id, case when event_id = 'e4' then 'everybody' else 'not_told' end as audience, 1.0::double as share,
+        case when event_id = 'e4' then 'every_box' else 'none' end as audience_basis
+    from core.fct_event where event_id <> 'e3'
+    union all
+    select 'e3', unnest(['children', 'adults']), 0.5, 'claimed';
+create table core.bridge_event_audience_claim as
+    select unnest(['e3', 'e3', 'e4']) as event_id, unnest(['o3', 'o3', 'o4']) as occurrence_id, 's2' as source_id,
+        unnest(['Barn', 'Voksne', 'Barn']) as audience_claim, unnest(['children', 'adults', 'children']) as audience,
+        unnest([null, null, 'all_boxes']) as set_aside_rule, unnest([true, true, false]) as is_used;
+-- 45 came to each; of e1 it was reported twice, of e2 with more parts than people, of e6 by tickets too
+create table core.fct_event_attendance as
+    select 'r' || event_id as report_id, 1 as version_number, event_id, 'occurrence' as report_scope,
+        timestamp '2023-02-01' as reported_at, 40::bigint as on_site_count, 5::bigint as online_count,
+        25::bigint as adults_present_count, case when event_id = 'e2' then 20 else 10 end::bigint
+            as children_present_count, 45::bigint as attendance_count, 'counted' as method,
+        event_id = 'e2' as has_part_conflict, true as is_current, true as is_used
+    from core.fct_event where is_countable
+    union all
+    select 're1', 0, 'e1', 'occurrence', timestamp '2023-01-31', null, null, null, null, null, null, false, false, false
+    union all
+    select 't6', 1, 'e6', 'occurrence', timestamp '2023-02-01', 60, null, null, null, 60, 'tickets', false, true, false;
+create table core.fct_event_restatement as
+    select 'e5' as event_id, 2023 as closed_year, date '2024-01-31' as closed_on, 'events_held' as figure_id,
+        unnest(['first_told', 'decided']) as change_kind, unnest(['e5', 'o5 count']) as subject_id, 's2' as source_id,
+        unnest([timestamp '2024-03-01', timestamp '2024-03-02']) as restated_at,
+        unnest(['not told', 'by the rules']) as old_value, unnest(['scheduled', 'count']) as new_value,
+        unnest([0, null])::double as old_count, unnest([1, null])::double as new_count, 'told late' as reason,
+        unnest([1, null])::bigint as receipt_id;
 create table core.fct_event_doubt as
     select unnest(['future_lost', 'changed_after_it_ended', 'one_source_took_it_out', 'one_source_cancelled_it',
         'perhaps_moved', 'perhaps_one_event', 'report_without_event', 'attendance_at_no_event',
@@ -87,6 +155,15 @@ create table core.bridge_post_branch as
     select unnest(['p1', 'p1', 'p2']) as post_id, '17' as account_id, date '2026-02-01' as posted_on,
         unnest(['branch', 'branch', 'unassigned']) as attribution, unnest(['b1', 'b2', null]) as branch_id,
         unnest([0.5, 0.5, 1.0])::double as weight;
+-- p2 was edited: its first caption spoke for b1
+create table core.fct_post_version as
+    select unnest(['p1', 'p2', 'p2']) as post_id, '17' as account_id, 's3' as source_id,
+        unnest(['h1', 'h1', 'h2']) as content_hash;
+create table core.bridge_version_branch as
+    select unnest(['p1', 'p1', 'p2', 'p2']) as post_id, '17' as account_id, 's3' as source_id,
+        unnest(['h1', 'h1', 'h1', 'h2']) as content_hash,
+        unnest(['branch', 'branch', 'branch', 'unassigned']) as attribution,
+        unnest(['b1', 'b2', 'b1', null]) as branch_id, unnest([0.5, 0.5, 1.0, 1.0])::double as weight;
 create table core.fct_post_metric as
     select 'p1' as post_id, '17' as account_id, unnest(['reach', 'saved', 'views']) as metric,
         unnest([40, 0, null])::double as value, unnest(['measured', 'measured_zero', 'missing']) as value_status;
@@ -127,6 +204,7 @@ with periods as (
 ),
 parts as (
     select 'b1' as branch_id, 10 as per_day union all select 'b2', 20 union all select null, 30
+    union all select 'unassigned', 0
 )
 select
     figures.figure_id, '2024.1' as definition_version, 'a1' as area_id, parts.branch_id, periods.period_kind,
@@ -136,28 +214,61 @@ select
     1.0::double as observed_share, 1.0::double as quantity_share, 'counted' as method, 'A' as status_value,
     '' as status_publication, '' as comparability, '' as note, timestamp '2025-02-01' as as_of, 'v1' as data_version
 from core.dim_figure as figures, periods, parts
-where (figures.domain = 'visits' and figures.aggregation = 'sum')
-    or (periods.period_kind in ('month', 'quarter', 'year')
-        and (figures.domain in ('visits', 'events') or parts.branch_id is null));
+where (parts.branch_id is distinct from 'unassigned' or figures.domain = 'events')
+    and (
+        (figures.domain = 'visits' and figures.aggregation = 'sum')
+        or (periods.period_kind in ('month', 'quarter', 'year')
+            and (figures.domain in ('visits', 'events') or parts.branch_id is null))
+    );
 -- August 2024 of b2 was closed: the sums go on without it
 update kpi.figures set value = null, value_low = null, value_high = null, status_value = 'H', method = 'none'
 where figure_id = 'visits' and branch_id = 'b2' and period_kind = 'month' and period_start = date '2024-08-01';
 update kpi.figures set value = value - 620, value_low = value - 620, value_high = value - 620
 where figure_id = 'visits' and period_start <= date '2024-08-01' and period_end > date '2024-08-01'
     and coalesce(branch_id, 'b2') = 'b2' and status_value = 'A';
--- 2023 of a figure that could not be told
+-- the year that is made of the sample weeks
+update kpi.figures set value_low = null, value_high = null, status_value = 'E', method = 'sample_week'
+where figure_id = 'visits' and branch_id = 'b2' and period_kind = 'year' and period_start = date '2024-01-01';
+-- events are those of core.fct_event
+update kpi.figures set value = coalesce((
+    select sum(branches.share * case kpi.figures.figure_id when 'events_held' then 1 else 45 end)
+    from core.fct_event as events inner join core.bridge_event_branch as branches using (event_id)
+    where events.is_countable and coalesce(kpi.figures.branch_id, branches.branch_id) = branches.branch_id
+        and events.start_on >= kpi.figures.period_start and events.start_on < kpi.figures.period_end
+), 0) where figure_id in ('events_held', 'event_attendances');
+update kpi.figures set value_low = value, value_high = value where figure_id in ('events_held', 'event_attendances');
+-- 2024 of a figure that could not be told
 update kpi.figures set value = null, value_low = null, value_high = null, status_value = 'L', method = 'none'
-where figure_id = 'event_attendances' and period_start < date '2024-01-01';
+where figure_id = 'event_attendances' and period_start >= date '2024-01-01';
 
 create table kpi.events_split as
 select figures.figure_id, splits.split, parts.part as split_value, figures.area_id, figures.branch_id,
     figures.period_kind, figures.period_start, figures.period_end, figures.value / 2 as value
 from kpi.figures as figures,
-    (select unnest(['type', 'organiser', 'place', 'audience', 'age']) as split) as splits,
+    (select unnest(['type', 'organiser', 'place']) as split) as splits,
     (select unnest(['one', 'two']) as part) as parts
-where (figures.figure_id = 'event_attendances' or (figures.figure_id = 'events_held' and split <> 'age'))
-    and figures.value is not null
-    and figures.period_kind in ('month', 'quarter', 'year');
+where figures.figure_id in ('events_held', 'event_attendances') and figures.value is not null
+    and figures.period_kind in ('month', 'quarter', 'year')
+union all
+select figures.figure_id, cuts.split, cuts.split_value, figures.area_id, figures.branch_id, figures.period_kind,
+    figures.period_start, figures.period_end, sum(branches.share * cuts.size)
+from kpi.figures as figures
+inner join core.bridge_event_branch as branches on coalesce(figures.branch_id, branches.branch_id) = branches.branch_id
+inner join core.fct_event as events
+    on branches.event_id = events.event_id and events.is_countable
+    and events.start_on >= figures.period_start and events.start_on < figures.period_end
+inner join (
+    select event_id, 'audience' as split, audience as split_value, 'events_held' as figure_id, share as size
+    from core.bridge_event_audience
+    union all
+    select event_id, 'audience', audience, 'event_attendances', 45 * share from core.bridge_event_audience
+    union all
+    select event_id, 'age', unnest(['adults', 'children', 'online', 'not_told_apart']), 'event_attendances',
+        unnest(case when event_id = 'e2' then [null, null, 5, 40] else [25, 10, 5, 5] end)
+    from core.fct_event
+) as cuts on events.event_id = cuts.event_id and figures.figure_id = cuts.figure_id and cuts.size is not null
+where branches.share > 0 and figures.value is not null and figures.period_kind in ('month', 'quarter', 'year')
+group by all;
 
 create table kpi.yearly_growth as
 select this.figure_id, this.area_id, this.branch_id, year(this.period_start)::int as year, this.value,

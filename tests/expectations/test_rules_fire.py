@@ -267,6 +267,8 @@ DAMAGES: dict[str, dict[str, str]] = {
         "values_are_not_negative": _figures("value = 'inf', value_high = 'inf'"),
         "low_is_not_above_value": _figures("value_low = value + 1"),
         "high_is_not_below_value": _figures("value_high = value - 1"),
+        "intervals_have_two_ends": _figures("value_low = null", "figure_id = 'events_held' and value is not null"),
+        "sample_weeks_have_no_interval": _figures("value_high = value", "method = 'sample_week'"),
         "observed_shares_are_shares": _figures("observed_share = 1.2"),
         "quantity_shares_are_shares": _figures("quantity_share = -0.1"),
         "methods_are_known": _figures("method = 'felt'"),
@@ -345,6 +347,7 @@ DAMAGES: dict[str, dict[str, str]] = {
             for split in ("type", "organiser", "place", "audience", "age")
         },
         "rows_are_unique": "insert into kpi.events_split from kpi.events_split",
+        "parts_are_not_negative": "update kpi.events_split set value = -1 where split_value = 'not_told_apart'",
     },
     **{
         f"kpi_{table}": {
