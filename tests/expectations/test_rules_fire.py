@@ -306,6 +306,101 @@ DAMAGES: dict[str, dict[str, str]] = {
         "growth_is_from_unrounded_values": "update kpi.yearly_growth set growth_share = round(growth_share, 3) + 0.001",
         "no_growth_over_a_break": "update kpi.yearly_growth set comparability = 'B'",
     },
+    "core_fct_sample_week": {
+        "verdicts_are_known": "update core.fct_sample_week set verdict = 'nice'",
+        "visits_are_not_negative": "update core.fct_sample_week set visits = -1",
+        "weeks_hold_their_days": "update core.fct_sample_week set last_on = last_on + 8",
+        "used_weeks_share_no_day": (
+            "insert into core.fct_sample_week select * replace (week_start_on + 6 as week_start_on,"
+            " first_on + 6 as first_on, last_on + 6 as last_on) from core.fct_sample_week where visits = 130"
+        ),
+        "counted_years_are_not_sampled_too": "update core.fct_sample_week set verdict = 'used' where branch_id = 'b1'",
+        "sampled_years_have_two_weeks": "delete from core.fct_sample_week",
+        "sampled_years_are_made_of_their_weeks": "update core.fct_sample_week set visits = visits + 1",
+        "hand_counts_make_a_year": "update core.fct_sample_week set verdict = 'incomplete' where visits = 130",
+    },
+    "core_fct_count_revision": {
+        "kinds_fit_their_states": "update core.fct_count_revision set change_kind = 'restated'",
+        "revisions_change_something": "update core.fct_count_revision set in_count = 9 where revision_number = 2",
+        "revisions_follow_each_other": "delete from core.fct_count_revision where revision_number = 1",
+        "news_comes_after_what_it_replaces": (
+            "update core.fct_count_revision set previous_received_at = timestamp '2023-02-01'"
+        ),
+    },
+    "core_dim_calibration": {
+        "one_factor_at_a_time": (
+            "insert into core.dim_calibration"
+            " select * replace (date '2023-02-28' as valid_from, null as valid_to) from core.dim_calibration"
+        ),
+        "validity_has_length": "update core.dim_calibration set valid_to = valid_from",
+        "factors_are_possible": "update core.dim_calibration set calibration_factor = 0",
+        "factors_are_near_one": "update core.dim_calibration set calibration_factor = 2.5",
+        "evidence_is_given": "update core.dim_calibration set calibration_evidence = ' '",
+        "factors_are_applied_as_told": "update core.fct_line_visits set calibration_factor = 1.1 where line_id = 'l2'",
+    },
+    "core_bridge_event_branch": {
+        "events_have_their_owner": "update core.fct_event set owner_branch_id = 'b2' where event_id = 'e5'",
+        "branches_stand_once": "insert into core.bridge_event_branch from core.bridge_event_branch where share = 0",
+        "shares_of_an_event_are_one": "update core.bridge_event_branch set share = 1 where event_id = 'e2'",
+        "only_venues_have_no_share": (
+            "update core.bridge_event_branch set share = 0.5 where event_id = 'e3';"
+            "update core.bridge_event_branch set share = 1 where event_id = 'e2' and branch_role = 'owner'"
+        ),
+        "shares_make_the_events_held": _part("value = value + 1", "events_held", "month", "2023-01-01", "b1"),
+        "shares_make_the_attendances": (
+            "update core.fct_event_attendance set attendance_count = 46 where event_id = 'e5'"
+        ),
+    },
+    "core_bridge_event_audience": {
+        "audiences_stand_once": "update core.bridge_event_audience set audience = 'children' where event_id = 'e3'",
+        "shares_of_an_event_are_one": "delete from core.bridge_event_audience where event_id = 'e5'",
+        "untold_audiences_are_called_so": (
+            "update core.bridge_event_audience set audience = 'adults' where event_id = 'e5'"
+        ),
+        "claimed_audiences_were_claimed": "update core.bridge_event_audience_claim set is_used = false",
+        "shares_make_the_cut": (
+            "update kpi.events_split set value = value + 1 where split_value = 'children' and figure_id = 'events_held'"
+        ),
+    },
+    "core_bridge_event_audience_claim": {
+        "one_claim_speaks_for_an_event": (
+            "update core.bridge_event_audience_claim set occurrence_id = 'o9' where audience = 'adults'"
+        ),
+        "what_was_set_aside_is_not_used": "update core.bridge_event_audience_claim set is_used = true",
+        "used_claims_are_the_audience": "delete from core.bridge_event_audience where audience = 'adults'",
+        "words_are_reviewed": (
+            "update core.bridge_event_audience_claim set audience = null, is_used = false where event_id = 'e4'"
+        ),
+    },
+    "core_fct_event_attendance": {
+        "counts_are_not_negative": "update core.fct_event_attendance set online_count = -1 where event_id = 'e5'",
+        "totals_are_room_and_screen": "update core.fct_event_attendance set attendance_count = 0 where not is_current",
+        "parts_above_their_whole_are_marked": "update core.fct_event_attendance set has_part_conflict = false",
+        "methods_are_known": "update core.fct_event_attendance set method = 'felt' where event_id = 'e5'",
+        "reports_have_one_standing_version": "update core.fct_event_attendance set is_current = true",
+        "one_standing_report_speaks_for_an_event": (
+            "update core.fct_event_attendance set is_used = true where method = 'tickets'"
+        ),
+        "parts_make_the_cut": "update kpi.events_split set value = value + 1 where split_value = 'not_told_apart'",
+    },
+    "core_fct_event_restatement": {
+        "kinds_are_known": "update core.fct_event_restatement set change_kind = 'mended'",
+        "changes_came_after_the_closing": "update core.fct_event_restatement set closed_on = date '2024-12-31'",
+        "changes_change_something": "update core.fct_event_restatement set new_value = old_value",
+        "changes_say_why_and_whence": "update core.fct_event_restatement set receipt_id = null",
+        "closed_years_are_left_alone": (
+            "update core.fct_event_restatement set restated_at = timestamp '2025-01-20' where new_count = 1"
+        ),
+    },
+    "core_bridge_version_branch": {
+        "shares_of_a_caption_are_one": "delete from core.bridge_version_branch where content_hash = 'h2'",
+        "only_branches_have_a_branch": (
+            "update core.bridge_version_branch set branch_id = 'b1' where content_hash = 'h2'"
+        ),
+        "unedited_captions_speak_as_published": (
+            "update core.bridge_version_branch set branch_id = 'b3' where post_id = 'p1' and branch_id = 'b2'"
+        ),
+    },
     "core_fct_event_doubt": {
         "kinds_are_known": "update core.fct_event_doubt set doubt_kind = 'hunch'",
         "next_actions_are_given": "update core.fct_event_doubt set next_action = null",
