@@ -310,7 +310,16 @@ def _section(snapshot: Snapshot, title: str, sql: str, parameters: dict[str, Any
 # Lists that grow with the period; the others grow with the number of branches and are always shown whole.
 _PARTNERS, _EVENTS, _POSTS = "Partners whose first act falls in the period", "Events", "Posts"
 _DIFFERENCES = "Numbers that sources tell differently"
-_LONG = {_PARTNERS, _EVENTS, _POSTS, _DIFFERENCES}
+_DOUBTS = "Open doubts about these events"
+_HELD_TOGETHER, _RESTATEMENTS = "Events that branches held together", "Told after the year was closed"
+_LONG = {_PARTNERS, _EVENTS, _POSTS, _DIFFERENCES, _DOUBTS, _HELD_TOGETHER, _RESTATEMENTS}
+# Events of the scope with the part of them that it holds: all hosts of an event, and those of no branch (`unassigned`).
+_HELD = """, held as (
+                select b.event_id, sum(b.share) as share
+                from core.bridge_event_branch as b
+                where b.area_id = $area and b.share > 0 and ($branch is null or b.branch_id = $branch)
+                group by b.event_id
+            )"""
 # Posts `p` with their shares `b`; posts of no branch are told under `shared` and `unassigned`.
 _POST_IN_SCOPE = """
 p.area_id = $area and p.posted_on >= $start and p.posted_on < $end
@@ -323,7 +332,14 @@ _POSTS_ONCE = f""", posts as (
                 where {_POST_IN_SCOPE}
             )"""  # noqa: S608 - holds no value from outside
 # Told only where the period has any: for most periods an empty list would only be in the way.
-_RARE = {"Calibration factors", "Counts that were told otherwise before", "Sample weeks"}
+_RARE = {
+    "Calibration factors",
+    "Counts that were told otherwise before",
+    "Sample weeks",
+    _DOUBTS,
+    _HELD_TOGETHER,
+    _RESTATEMENTS,
+}
 _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "visits": (
         (
@@ -463,35 +479,55 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
     "events": (
         (
             "Events by outcome",
-            {"core.fct_event"},
-            """
-            select e.is_countable, e.count_reason, e.status, count(*) as events
+            {"core.fct_event", "core.bridge_event_branch"},
+            f"""
+            {_HELD}
+            select e.is_countable, e.count_reason, e.status, count(*) as events, round(sum(h.share), 2) as shares
             from core.fct_event as e
-            left join members as m
-                on e.owner_branch_id = m.branch_id and e.start_on >= m.from_on and e.start_on < m.to_on
+            inner join held as h on e.event_id = h.event_id
             where e.start_on >= $start and e.start_on < $end
-                and (m.branch_id is not null or (e.owner_branch_id is null and e.area_id = $area and $branch is null))
             group by all
             order by e.is_countable desc, events desc, e.count_reason, e.status
-            """,
+            """,  # noqa: S608 - holds no value from outside
         ),
         (
             _EVENTS,
-            {"core.fct_event"},
-            """
+            {"core.fct_event", "core.bridge_event_branch"},
+            f"""
+            {_HELD}
             select
                 e.start_on, e.title, e.owner_branch_id, e.status, e.is_countable, e.count_reason, e.source_id,
                 e.event_id
             from core.fct_event as e
-            left join members as m
-                on e.owner_branch_id = m.branch_id and e.start_on >= m.from_on and e.start_on < m.to_on
+            inner join held as h on e.event_id = h.event_id
             where e.start_on >= $start and e.start_on < $end
-                and (m.branch_id is not null or (e.owner_branch_id is null and e.area_id = $area and $branch is null))
             order by e.start_on, e.event_id
-            """,
+            """,  # noqa: S608 - holds no value from outside
         ),
         (
-            "Events that branches held together",
+            _DOUBTS,
+            {"core.fct_event", "core.bridge_event_branch", "core.bridge_event_claim", "core.fct_event_doubt"},
+            f"""
+            {_HELD}
+            , doubts as (
+                select * from core.fct_event_doubt where is_open
+                union all
+                -- two that are perhaps one are a doubt about either
+                select d.* replace (c.event_id as event_id)
+                from core.fct_event_doubt as d
+                inner join core.bridge_event_claim as c on split_part(d.subject_id, ' ', 2) = c.occurrence_id
+                where d.is_open and d.doubt_kind = 'perhaps_one_event'
+            )
+            select e.start_on, e.title, d.doubt_kind, d.message, d.next_action, d.source_id, d.subject_id, e.event_id
+            from doubts as d
+            inner join core.fct_event as e on d.event_id = e.event_id
+            inner join held as h on e.event_id = h.event_id
+            where e.start_on >= $start and e.start_on < $end
+            order by e.start_on, e.event_id, d.doubt_kind, d.subject_id
+            """,  # noqa: S608 - holds no value from outside
+        ),
+        (
+            _HELD_TOGETHER,
             {"core.fct_event", "core.bridge_event_branch"},
             """
             select e.start_on, e.title, b.branch_id, b.branch_role, b.branch_rule, b.share, e.is_countable, e.event_id
@@ -504,18 +540,23 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             """,
         ),
         (
-            "Told after the year was closed",
-            {"core.fct_event", "core.fct_event_restatement"},
+            _RESTATEMENTS,
+            {"core.fct_event", "core.bridge_event_branch", "core.fct_event_restatement"},
             """
             select
                 r.closed_year, r.closed_on, r.figure_id, r.change_kind, r.restated_at, r.old_value, r.new_value,
                 r.reason, r.event_id
             from core.fct_event_restatement as r
-            inner join core.fct_event as e on r.event_id = e.event_id
-            left join members as m
-                on e.owner_branch_id = m.branch_id and e.start_on >= m.from_on and e.start_on < m.to_on
             where r.closed_year between year(cast($start as date)) and year(cast($end as date) - 1)
-                and (m.branch_id is not null or (e.owner_branch_id is null and e.area_id = $area and $branch is null))
+                -- also what was moved out of the year, whatever area its branch is in since
+                and exists (
+                    select 1 from core.bridge_event_branch as b
+                    where b.event_id = r.event_id and b.share > 0 and (
+                        b.branch_id in (select branch_id from members)
+                        or (b.branch_id = 'unassigned' and b.area_id = $area
+                            and coalesce($branch, 'unassigned') = 'unassigned')
+                    )
+                )
             order by r.restated_at, r.event_id, r.subject_id
             """,
         ),
@@ -631,7 +672,19 @@ def _trail(snapshot: Snapshot, scope: _Scope, domain: str) -> list[dict[str, Any
         on b.branch_id = m.branch_id and b.subject_on >= m.from_on and b.subject_on < m.to_on
     where b.domain = $domain
         and b.subject_on >= $start and b.subject_on < $end
-        and (m.branch_id is not null or (b.branch_id is null and $branch is null))
+        and (
+            m.branch_id is not null
+            or (b.branch_id is null and $branch is null)
+            -- an event of no branch is of the only area that there was that day
+            or (
+                b.branch_id = 'unassigned' and coalesce($branch, 'unassigned') = 'unassigned'
+                and exists (
+                    select 1 from core.dim_area as a
+                    where a.area_id = $area
+                        and a.valid_from <= b.subject_on and coalesce(a.valid_to, b.subject_on + 1) > b.subject_on
+                )
+            )
+        )
     group by b.source_id, b.receipt_id, b.blob_sha256, b.branch_id
     order by all
     """  # noqa: S608
@@ -843,7 +896,7 @@ def render_text(explanation: Explanation) -> RenderableType:
     rest = "" if row.quantity_share in (None, 1) else ", the rest is estimated"
     facts = [
         ("interval", figures.interval_text(row)),
-        ("observed", f"{display.coverage(row.observed_share)} of the scheduled open time"),
+        ("observed", f"{display.coverage(row.observed_share)} of {_observed_of(definition)}"),
         ("reported", f"{display.coverage(row.quantity_share)} of the quantity{rest}"),
         (
             "status",
@@ -876,6 +929,11 @@ def render_text(explanation: Explanation) -> RenderableType:
     parts += [Text(""), _blob_grid(explanation)]
     parts += [Text(f"! {note}", style="yellow") for note in explanation.notes]
     return Group(*parts)
+
+
+def _observed_of(definition: Definition | None) -> str:
+    is_events = definition is not None and definition.domain == "events"
+    return "the events have a report" if is_events else "the scheduled open time"
 
 
 def _source_grid(explanation: Explanation) -> Table:

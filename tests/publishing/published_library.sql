@@ -39,6 +39,9 @@ create table core.fct_event (event_id varchar, source_id varchar, title varchar,
     owner_branch_id varchar, status varchar, is_countable boolean, count_reason varchar);
 insert into core.fct_event values ('e1', 'events_ical_city', 'Lesestund', '2023-05-04', '1507', 'main', 'occurred', true, 'held'),
     ('e2', 'events_ical_city', 'Kurs', '2023-05-05', '1507', 'moa', 'cancelled', false, 'cancelled');
+create table core.bridge_event_branch (event_id varchar, branch_id varchar, area_id varchar, branch_role varchar,
+    branch_rule varchar, share double);
+insert into core.bridge_event_branch values ('e1', 'main', '1507', 'owner', 'source', 1), ('e2', 'moa', '1507', 'owner', 'source', 1);
 create table core.fct_account_snapshot (account_id varchar, area_id varchar, observed_at timestamp, observed_on date, followers_count bigint);
 insert into core.fct_account_snapshot values ('17', '1507', '2023-05-02 03:00', '2023-05-02', 4210);
 create table core.fct_post (post_id varchar, account_id varchar, area_id varchar, posted_on date, media_type varchar,

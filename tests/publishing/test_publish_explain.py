@@ -145,6 +145,84 @@ def test_events_partners_and_social_figures_walk_the_same_trail(published: Rooms
     assert [b.blob_sha256 for b in partners.blobs] == [sha256(5)]
 
 
+SHARED = """
+insert into core.fct_event values
+    ('e3', 'events_ical_city', 'Bokbad', '2023-05-06', '1507', 'main', 'occurred', true, 'held'),
+    ('e4', 'events_ical_city', 'Vandring', '2023-05-07', '1507', 'unassigned', 'occurred', true, 'held'),
+    ('e5', 'events_ical_city', 'Bokbad', '2024-02-06', '1508', 'main', 'occurred', true, 'held');
+insert into core.bridge_event_branch values
+    ('e3', 'main', '1507', 'owner', 'categories', 0.5), ('e3', 'moa', '1507', 'host', 'categories', 0.5),
+    ('e4', 'unassigned', '1507', 'owner', 'none', 1), ('e4', 'main', '1507', 'venue', 'venue', 0),
+    ('e5', 'main', '1508', 'owner', 'source', 1);
+insert into core.bridge_figure_input values ('events', '2023-05-07', 'unassigned', 'events_ical_city', 2, 'aa', 1);
+create table core.bridge_event_claim (event_id varchar, occurrence_id varchar);
+insert into core.bridge_event_claim values ('e3', 'c3'), ('e4', 'c4');
+create table core.fct_event_doubt (doubt_kind varchar, source_id varchar, subject_id varchar, event_id varchar,
+    noticed_at timestamp, message varchar, next_action varchar, is_open boolean);
+insert into core.fct_event_doubt values
+    ('perhaps_one_event', 'events_ical_city', 'c3 c4', 'e3', '2023-05-01', 'scores 75', 'Decide same or different.', true),
+    ('one_source_took_it_out', 'events_ical_city', 'c1', 'e1', '2023-05-01', 'gone', 'Ask the branch.', false);
+create table core.fct_event_restatement (event_id varchar, closed_year integer, closed_on date, figure_id varchar,
+    change_kind varchar, subject_id varchar, restated_at timestamp, old_value varchar, new_value varchar, reason varchar);
+insert into core.fct_event_restatement values ('e5', 2023, '2024-01-31', 'events_held', 'moved', 'c5', '2024-02-01',
+    'scheduled 2023-12-30', 'scheduled 2024-02-06', 'the source told it anew after the year was closed');
+"""
+
+
+@pytest.fixture
+def shared(rooms: Rooms, inputs: ManifestInputs) -> Rooms:
+    """The published library with an event of two branches, one of none, a doubt, and one that left its closed year."""
+    with duckdb.connect(str(rooms.build)) as build:
+        build.execute(SHARED)
+        build.execute(
+            "insert into kpi.figures select f.* replace (branch as branch_id) from kpi.figures as f, "
+            "(values ('main'), ('moa'), ('unassigned')) as branches (branch) "
+            "where figure_id = 'events_held' and branch_id is null"
+        )
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    return rooms
+
+
+def test_the_events_behind_a_figure_are_those_that_its_scope_holds_a_part_of(shared: Rooms) -> None:
+    """The area counts an event that no rule gave to a branch, and a branch counts its half: both must be seen."""
+    titles = {
+        branch: [r["title"] for r in _listed(ask(shared, "events_held", "2023", branch=branch), "Events")]
+        for branch in (None, "main", "moa", "unassigned")
+    }
+    assert titles == {
+        None: ["Lesestund", "Kurs", "Bokbad", "Vandring"],
+        "main": ["Lesestund", "Bokbad"],
+        "moa": ["Kurs", "Bokbad"],
+        "unassigned": ["Vandring"],
+    }
+    outcomes = _listed(ask(shared, "events_held", "2023", branch="main"), "Events by outcome")
+    assert [(r["is_countable"], r["events"], r["shares"]) for r in outcomes] == [(True, 2, 1.5)]
+    trails = {b: ask(shared, "events_held", "2023", branch=b) for b in (None, "main", "unassigned")}
+    assert ["aa" in {blob.blob_sha256 for blob in found.blobs} for found in trails.values()] == [True, False, True]
+
+
+def test_a_range_around_events_leads_to_the_doubts_that_make_it(shared: Rooms) -> None:
+    """Whoever reads `409 to 415` asks which; a doubt about two events is told at the branch of either."""
+    for branch, events in ((None, ["Bokbad", "Vandring"]), ("moa", ["Bokbad"]), ("unassigned", ["Vandring"])):
+        doubts = _listed(ask(shared, "events_held", "2023", branch=branch), "Open doubts about these events")
+        assert [(r["title"], r["doubt_kind"]) for r in doubts] == [(e, "perhaps_one_event") for e in events], branch
+
+
+def test_what_left_a_closed_year_is_told_with_that_year(shared: Rooms) -> None:
+    """Its event stands in another year, and since the split in another municipality: the old figure changed all the same."""
+    told = _listed(ask(shared, "events_held", "2023"), "Told after the year was closed")
+    assert [(r["event_id"], r["change_kind"]) for r in told] == [("e5", "moved")]
+
+
+def test_observed_says_of_what(shared: Rooms, inputs: ManifestInputs) -> None:
+    """Of attendances the observed share is one of reports, and no part of any opening time."""
+    with duckdb.connect(str(shared.build)) as build:
+        build.execute("update kpi.figures set observed_share = 0.5 where figure_id = 'events_held'")
+    snapshot.publish(shared.build, shared.published, inputs)
+    assert "50,0\u00a0% of the events have a report" in explain.render(ask(shared, "events_held", "2023"))
+    assert "% of the scheduled open time" in explain.render(ask(shared, "visits", "2023"))
+
+
 def test_a_lost_and_a_damaged_blob_are_found(published: Rooms) -> None:
     """A trail that ends in nothing must say so, with what to do."""
     (published.landing / "blobs" / sha256(1)[:2] / sha256(1)).unlink()
