@@ -38,7 +38,7 @@ class FigureRow:
     Attributes:
         value: None when there is no number to show; never 0 for unknown. `status` says why in words.
         period_start, period_end: local dates, the end excluded.
-        observed_share: of the scheduled open time, 0-1.
+        observed_share: of the scheduled open time, 0-1; of attendances, of the events.
         quantity_share: reported / (reported + estimated), 0-1.
         base_value, growth_share: the year before and the growth on it, for yearly figures.
         growth_points: the same in percentage points, for figures that are shares themselves.
@@ -112,7 +112,15 @@ final as (
     select
         f.figure_id, d.figure_name, f.definition_version, f.area_id, areas.area_name, f.branch_id,
         branches.branch_name, f.period_kind, f.period_start, f.period_end, f.value, f.value_low, f.value_high,
-        f.unit, coalesce(d.decimals, 0) as decimals, f.observed_share, f.quantity_share, f.method, f.status_value,
+        f.unit,
+        -- branches that held an event together have parts of it: rounded, 218.5 and 199.5 would make one too many
+        case
+            when d.domain = 'events' and d.decimals = 0
+                and (f.value <> round(f.value) or f.value_low <> round(f.value_low) or f.value_high <> round(f.value_high))
+                then 2
+            else coalesce(d.decimals, 0)
+        end as decimals,
+        f.observed_share, f.quantity_share, f.method, f.status_value,
         f.status_publication, f.comparability, f.note, f.as_of, f.data_version,
         growth.base_value, growth.growth_share, growth.growth_points, growth.comparability as growth_comparability,
         growth.status_value as growth_status_value, growth.growth_kind

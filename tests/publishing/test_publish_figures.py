@@ -133,6 +133,19 @@ def test_each_kind_of_nothing_has_its_own_word(status_value: str, observed: floa
     assert display.gap(status_value, observed) == word
 
 
+def test_parts_of_shared_events_are_shown_as_parts(rooms: Rooms, inputs: ManifestInputs) -> None:
+    """218.5 and 199.5 make 418; shown as 219 and 200 they would not, and a reader adds them up."""
+    with duckdb.connect(str(rooms.build)) as con:
+        con.execute("update kpi.figures set value = 218, value_low = 217.5 where figure_id = 'events_held'")
+        con.execute("insert into kpi.figures select * replace (218.5 as value, 218.5 as value_low, 218.5 as value_high, "
+                    "'moa' as branch_id) from kpi.figures where figure_id = 'events_held'")  # fmt: skip
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    rows = {(row.figure_id, row.branch_id): row for row in figures.table(rooms.published, "2023").rows}
+    shown = {key: figures.value_text(row) for key, row in rows.items()}
+    assert (shown["events_held", None], shown["events_held", "moa"]) == ("218,00", "218,50")
+    assert shown["visits", None] == "220\u00a0001", "half a visit is no part of anything"
+
+
 def test_a_closed_day_says_closed(published: Rooms) -> None:
     """The reason stands in the note."""
     (row,) = figures.table(published.published, "2023-05-01").rows
