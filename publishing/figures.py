@@ -116,7 +116,8 @@ final as (
         -- branches that held an event together have parts of it: rounded, 218.5 and 199.5 would make one too many
         case
             when d.domain = 'events' and d.decimals = 0
-                and (f.value <> round(f.value) or f.value_low <> round(f.value_low) or f.value_high <> round(f.value_high))
+                and (f.value <> round(f.value) or f.value_low <> round(f.value_low)
+                    or f.value_high <> round(f.value_high))
                 then 2
             else coalesce(d.decimals, 0)
         end as decimals,

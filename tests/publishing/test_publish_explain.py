@@ -160,10 +160,11 @@ insert into core.bridge_event_claim values ('e3', 'c3'), ('e4', 'c4');
 create table core.fct_event_doubt (doubt_kind varchar, source_id varchar, subject_id varchar, event_id varchar,
     noticed_at timestamp, message varchar, next_action varchar, is_open boolean);
 insert into core.fct_event_doubt values
-    ('perhaps_one_event', 'events_ical_city', 'c3 c4', 'e3', '2023-05-01', 'scores 75', 'Decide same or different.', true),
+    ('perhaps_one_event', 'events_ical_city', 'c3 c4', 'e3', '2023-05-01', 'scores 75', 'Decide.', true),
     ('one_source_took_it_out', 'events_ical_city', 'c1', 'e1', '2023-05-01', 'gone', 'Ask the branch.', false);
 create table core.fct_event_restatement (event_id varchar, closed_year integer, closed_on date, figure_id varchar,
-    change_kind varchar, subject_id varchar, restated_at timestamp, old_value varchar, new_value varchar, reason varchar);
+    change_kind varchar, subject_id varchar, restated_at timestamp, old_value varchar, new_value varchar,
+    reason varchar);
 insert into core.fct_event_restatement values ('e5', 2023, '2024-01-31', 'events_held', 'moved', 'c5', '2024-02-01',
     'scheduled 2023-12-30', 'scheduled 2024-02-06', 'the source told it anew after the year was closed');
 """
@@ -209,7 +210,7 @@ def test_a_range_around_events_leads_to_the_doubts_that_make_it(shared: Rooms) -
 
 
 def test_what_left_a_closed_year_is_told_with_that_year(shared: Rooms) -> None:
-    """Its event stands in another year, and since the split in another municipality: the old figure changed all the same."""
+    """Its event stands in another year, and since the split in another area: the old figure changed all the same."""
     told = _listed(ask(shared, "events_held", "2023"), "Told after the year was closed")
     assert [(r["event_id"], r["change_kind"]) for r in told] == [("e5", "moved")]
 

@@ -137,8 +137,9 @@ def test_parts_of_shared_events_are_shown_as_parts(rooms: Rooms, inputs: Manifes
     """218.5 and 199.5 make 418; shown as 219 and 200 they would not, and a reader adds them up."""
     with duckdb.connect(str(rooms.build)) as con:
         con.execute("update kpi.figures set value = 218, value_low = 217.5 where figure_id = 'events_held'")
-        con.execute("insert into kpi.figures select * replace (218.5 as value, 218.5 as value_low, 218.5 as value_high, "
-                    "'moa' as branch_id) from kpi.figures where figure_id = 'events_held'")  # fmt: skip
+        con.execute("insert into kpi.figures select * replace (218.5 as value, 218.5 as value_low, "
+                    "218.5 as value_high, 'moa' as branch_id) from kpi.figures "
+                    "where figure_id = 'events_held'")  # fmt: skip
     snapshot.publish(rooms.build, rooms.published, inputs)
     rows = {(row.figure_id, row.branch_id): row for row in figures.table(rooms.published, "2023").rows}
     shown = {key: figures.value_text(row) for key, row in rows.items()}

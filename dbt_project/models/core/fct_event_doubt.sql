@@ -1,4 +1,5 @@
--- What a person should look at. Nothing here changes a figure; a decision in library.yaml closes what it speaks of.
+-- What a person should look at. Nothing here changes a value; what is open makes a range around events_held
+-- (int_events__count_bounds), and a decision in library.yaml closes what it speaks of.
 with doubts as (
 
     select * from {{ ref('int_events__doubts') }}

@@ -1,6 +1,7 @@
 -- How many each event is at least and at most, by the doubts about it that are still open: told by two feeds and perhaps
 -- one, taken out or called off by one feed only, perhaps moved; or called off, and people are reported. Two that are
--- perhaps one at two branches are one less at either of them, and one less in all.
+-- perhaps one at two branches are one less at either of them, and one less in all; at branches of two areas one less in
+-- either. People who are reported make no event of what would not count had it been held.
 with doubts as (
 
     select * from {{ ref('int_events__doubts') }}
@@ -8,10 +9,22 @@ with doubts as (
 
 ),
 
+events as (
+
+    select * from {{ ref('int_events__events') }}
+
+),
+
 pairs as (
 
-    select pairs.*
+    select
+        pairs.event_id,
+        pairs.other_event_id,
+        pairs.is_same_branch,
+        coalesce(events.area_id, '') = coalesce(other_events.area_id, '') as is_same_area
     from {{ ref('int_events__doubtful_pairs') }} as pairs
+    inner join events on pairs.event_id = events.event_id
+    inner join events as other_events on pairs.other_event_id = other_events.event_id
     inner join doubts
         on
             doubts.doubt_kind = 'perhaps_one_event'
@@ -34,7 +47,7 @@ perhaps_not as (
     union all
     select
         event_id,
-        0 as is_of_the_area
+        case when is_same_area then 0 else 1 end as is_of_the_area
     from pairs
     where not is_same_branch
 
@@ -52,9 +65,14 @@ less as (
 
 more as (
 
-    select distinct event_id
+    select distinct doubts.event_id
     from doubts
-    where doubt_kind = 'attendance_at_no_event'
+    inner join {{ ref('int_events__count_rules') }} as rules on doubts.event_id = rules.event_id
+    where
+        doubts.doubt_kind = 'attendance_at_no_event'
+        and rules.count_reason like 'it is %'
+        and rules.count_rule <> 'never'
+        and coalesce(rules.organiser, '') <> 'other'
 
 ),
 
@@ -65,7 +83,7 @@ final as (
         case when events.is_countable and less.event_id is null then 1 else 0 end as least_count,
         case when events.is_countable and coalesce(less.is_of_the_area, 0) = 0 then 1 else 0 end as area_least_count,
         case when events.is_countable or more.event_id is not null then 1 else 0 end as most_count
-    from {{ ref('int_events__events') }} as events
+    from events
     left join less on events.event_id = less.event_id
     left join more on events.event_id = more.event_id
 
