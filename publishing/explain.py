@@ -566,7 +566,9 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             _PARTNERS,
             {"core.dim_partner"},
             """
-            select p.first_act_on, p.partner_id, p.partner_name, p.is_registered, p.is_baseline
+            select
+                p.first_act_on, p.partner_id, p.partner_name, p.unit_id, p.organisation_id, p.is_registered,
+                p.is_baseline
             from core.dim_partner as p
             where p.first_act_on >= $start and p.first_act_on < $end
             order by p.first_act_on, p.partner_id

@@ -143,6 +143,11 @@ class Library(Model):
         for i, calibration in enumerate(self.calibrations):
             for line_id in calibration.line_ids:
                 require_known("line", line_id, lines, "calibrations")
+                if not any(line.line_id == line_id and line.role == "perimeter" for line in self.lines):
+                    raise ValueError(
+                        f"the calibration of line {line_id} would change nothing: only lines with role perimeter make "
+                        "visits of counts; take the line out of it"
+                    )
                 if any(line_id in c.line_ids and calibration.overlaps(c) for c in self.calibrations[i + 1 :]):
                     raise ValueError(f"two calibrations speak of line {line_id} at once")
         told: set[tuple[str, frozenset[Claim]]] = set()

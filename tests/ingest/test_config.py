@@ -267,6 +267,11 @@ CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
         lambda d: d.update(calibrations=[{**CALIBRATION, "line_ids": ["nowhere"]}]),
         ("library.yaml", "calibrations", "nowhere"),
     ),
+    "a calibration of a line that makes no visits": (
+        "library",
+        lambda d: (d["lines"][0].update(role="sample"), d.update(calibrations=[CALIBRATION])),
+        ("library.yaml", "calibration", "moa_main", "perimeter"),
+    ),
     "two calibrations of a line at once": (
         "library",
         lambda d: d.update(calibrations=[CALIBRATION, {**CALIBRATION, "valid_from": "2022-03-01"}]),

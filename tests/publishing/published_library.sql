@@ -33,8 +33,9 @@ insert into core.fct_open_day values ('main', '2023-05-02', 480, true, null), ('
     ('moa', '2023-05-02', 480, true, null);
 create table core.dim_source (source_id varchar, family varchar, adapter varchar, description varchar);
 insert into core.dim_source values ('door_brickstream_main', 'doors', 'brickstream', 'South door.');
-create table core.dim_partner (partner_id varchar, partner_name varchar, is_registered boolean, is_baseline boolean, first_act_on date);
-insert into core.dim_partner values ('museum', 'Museet', true, false, '2023-05-04');
+create table core.dim_partner (partner_id varchar, partner_name varchar, unit_id varchar, organisation_id varchar,
+    is_registered boolean, is_baseline boolean, first_act_on date);
+insert into core.dim_partner values ('museum', 'Museet', 'museum', 'county', true, false, '2023-05-04');
 create table core.fct_event (event_id varchar, source_id varchar, title varchar, start_on date, area_id varchar,
     owner_branch_id varchar, status varchar, is_countable boolean, count_reason varchar);
 insert into core.fct_event values ('e1', 'events_ical_city', 'Lesestund', '2023-05-04', '1507', 'main', 'occurred', true, 'held'),
