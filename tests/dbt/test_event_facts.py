@@ -352,7 +352,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path, server: S
     two_sheets(home)
     contacts_everywhere(home)
     return built(home, configuration, project, "staging", "+fct_event", "+bridge_event_claim", "+fct_event_doubt",
-                 "+fct_event_version", "+fct_attendance", "+dim_partner", "+bridge_event_partner", "+fct_reject",
+                 "+fct_event_version", "+fct_event_attendance", "+dim_partner", "+bridge_event_partner", "+fct_reject",
                  "+dim_source", "+events_split", "+events_year", "+partners_year")  # fmt: skip
 
 
@@ -437,14 +437,14 @@ def test_reports_of_two_claims_that_are_one_event_are_not_added_and_the_newest_w
     """A merge must not double the people; nobody came is a number, and not reported is none."""
     rows = ask(
         warehouse,
-        "select c.series_id, a.attendance_count, a.method, a.is_used, a.version_count, e.claim_count "
-        "from core.fct_attendance a join core.bridge_event_claim c on c.source_id = a.source_id "
+        "select c.series_id, a.attendance_count, a.method, a.is_used, a.version_number, e.claim_count "
+        "from core.fct_event_attendance a join core.bridge_event_claim c on c.source_id = a.source_id "
         "and c.event_id = a.event_id join core.fct_event e on e.event_id = a.event_id "
-        "where a.source_id like 'event_sheet%' order by 1",
+        "where a.source_id like 'event_sheet%' and a.is_current order by 1",
     )
     assert rows == [
         ("2024-1", 42, "counted", True, 2, 2),
-        ("2024-2", 17, "counted", True, 2, 1),
+        ("2024-2", 17, "counted", True, 1, 1),
         ("2024-3", 0, "counted", True, 2, 1),
         ("b-1", 55, "tickets", False, 1, 2),
     ]

@@ -16,8 +16,8 @@ from event_lake import EventLake, ask, build, claim
 from ingest.config import Configuration, EventDecision, Source, load
 
 AS_OF = "2024-07-01 04:00:00"
-MODELS = ("+fct_event", "+bridge_event_claim", "+fct_event_doubt", "+fct_attendance", "+fct_event_version")
-TABLES = ("fct_event", "bridge_event_claim", "fct_event_doubt", "fct_attendance", "fct_event_version")
+MODELS = ("+fct_event", "+bridge_event_claim", "+fct_event_doubt", "+fct_event_attendance", "+fct_event_version")
+TABLES = ("fct_event", "bridge_event_claim", "fct_event_doubt", "fct_event_attendance", "fct_event_version")
 
 PAST = [claim(f"past-{n}", f"2024-01-{n:02d} 18:00", f"Vinterkveld {n}", location="Moa") for n in range(8, 18)]
 AHEAD = [claim(f"ahead-{n}", f"2024-06-{n:02d} 18:00", f"Sommar {n}", location="Moa") for n in range(1, 13)]
@@ -345,8 +345,9 @@ def test_reports_find_their_events_and_unknown_is_not_zero(warehouse: Path) -> N
     """The newest report speaks; an empty cell is no zero; what fits nothing is shown and in no figure."""
     rows = ask(
         warehouse,
-        "select e.title, a.attendance_count, a.is_used, a.version_count, a.match_rule from core.fct_attendance a "
-        "left join core.fct_event e using (event_id) order by a.reported_at",
+        "select e.title, a.attendance_count, a.is_used, a.version_number, a.match_rule "
+        "from core.fct_event_attendance a left join core.fct_event e using (event_id) where a.is_current "
+        "order by a.reported_at",
     )
     assert rows == [
         ("Samtale", 5, True, 1, "start_and_title"),

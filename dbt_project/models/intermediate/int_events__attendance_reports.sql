@@ -25,30 +25,6 @@ ranked as (
 
 ),
 
-versions as (
-
-    select
-        source_id,
-        series_id,
-        slot,
-        count(*) as version_count
-    from (
-        select distinct
-            source_id,
-            series_id,
-            slot,
-            reported_at,
-            on_site_count,
-            online_count,
-            adults_count,
-            children_count,
-            method
-        from reports
-    ) as told
-    group by source_id, series_id, slot
-
-),
-
 final as (
 
     select
@@ -73,15 +49,9 @@ final as (
         ranked.start_at,
         ranked.title,
         ranked.location,
-        versions.version_count,
         ranked.receipt_id,
         ranked.blob_sha256
     from ranked
-    inner join versions
-        on
-            ranked.source_id = versions.source_id
-            and ranked.series_id = versions.series_id
-            and ranked.slot = versions.slot
     where ranked.version_rank = 1
 
 )
