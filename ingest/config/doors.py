@@ -43,7 +43,8 @@ class Line(Dated):
 class StructuralBreak(Model):
     """A date from which counts of a branch no longer compare with those before: it moved, was rebuilt, got other doors.
 
-    Missing visits are never estimated across it, and no growth is told over it. No `branch_ids` means every branch.
+    Missing visits are never estimated across it, and no growth of visits is told over it: of the branch, and of an area
+    all of whose branches broke that day. No `branch_ids` means every branch.
     """
 
     branch_ids: tuple[Identifier, ...] = ()

@@ -31,6 +31,29 @@ horizon as (
 
 ),
 
+-- The first year after a described break in what is counted.
+broken as (
+
+    select distinct
+        told.figure_id,
+        told.area_id,
+        told.branch_id,
+        told.period_kind,
+        told.period_start
+    from told
+    inner join definitions
+        on
+            told.figure_id = definitions.figure_id
+            and definitions.domain = 'visits'
+    inner join {{ ref('int_visits__series_breaks') }} as visit_breaks
+        on
+            told.area_id = visit_breaks.area_id
+            and coalesce(told.branch_id, '') = coalesce(visit_breaks.branch_id, '')
+            and told.period_end > visit_breaks.broke_on
+            and told.period_start < {{ dbt.dateadd('year', 1, 'visit_breaks.broke_on') }}
+
+),
+
 final as (
 
     select
@@ -65,6 +88,7 @@ final as (
                 told.period_end > series_breaks.broke_on
                 and told.period_start < {{ dbt.dateadd('year', 1, 'series_breaks.broke_on') }}
                 then 'B'
+            when broken.figure_id is not null then 'B'
             -- How far sample weeks lie from their year differs by more than a year's growth.
             when told.method = 'sample_week' and coalesce(1 - told.quantity_share, 1) > {{ var('noisy_sample_share') }} then 'D'
             else ''
@@ -79,6 +103,13 @@ final as (
         on
             told.figure_id = series_breaks.figure_id
             and told.area_id = series_breaks.area_id
+    left join broken
+        on
+            told.figure_id = broken.figure_id
+            and told.area_id = broken.area_id
+            and coalesce(told.branch_id, '') = coalesce(broken.branch_id, '')
+            and told.period_kind = broken.period_kind
+            and told.period_start = broken.period_start
     cross join horizon
 
 )
