@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -440,6 +441,20 @@ def test_partners_may_be_left_out(folder: Path) -> None:
     """A library without a registry has no partner figures, and all the others."""
     (folder / "partners.yaml").unlink()
     assert load(folder).partners.baseline is None
+
+
+def test_options_that_are_only_offered_in_comments_can_be_taken_out_of_them(project: Path, tmp_path: Path) -> None:
+    """Whoever copies the description uncomments what is needed, and must not be refused for how it stands there."""
+    shutil.copytree(project / "config", tmp_path / "config")
+    path = tmp_path / "config" / "library.yaml"
+    described, offered = path.read_text(encoding="utf-8").split("# Options that this library does not use", 1)
+    described = described.replace("  # closings: ", "  closings: ")
+    offered = "\n".join(line.removeprefix("# ") for line in offered.splitlines()[1:])
+    path.write_text(f"{described}\n{offered}\n", encoding="utf-8")
+    library = load(tmp_path / "config").library
+    assert [c.year for c in library.reporting.closings] == [2022]
+    told = (library.day_cuts, library.structural_breaks, library.calibrations, library.count_decisions)
+    assert [len(part) for part in (*told, library.event_decisions)] == [1, 1, 1, 1, 1]
 
 
 def pushing(**push: Any) -> Callable[[dict[str, Any]], None]:
