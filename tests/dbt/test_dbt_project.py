@@ -131,3 +131,19 @@ def test_holidays_that_the_package_would_silently_translate_are_refused(configur
     wrong = configuration.library.model_copy(update={"holidays_language": "nb"})
     with pytest.raises(ConfigurationError, match="'nb' is not known for NO"):
         public_holidays(wrong)
+
+
+def test_a_table_that_no_model_makes_any_more_is_not_published_for_ever(
+    built: dict[str, Any], dbt: Dbt, home: Path
+) -> None:
+    """After an upgrade the table of a removed model would stand beside the others, and never change again."""
+    with duckdb.connect(str(home / "warehouse" / "build.duckdb")) as warehouse:
+        warehouse.execute(
+            "create table core.fct_of_old as select 1 as one; create view kpi.seen_of_old as select 1 as one"
+        )
+        before = {row[0] for row in warehouse.execute("select table_name from information_schema.tables").fetchall()}
+    result = dbt("run", "--select", "figures")
+    assert result.returncode == 0, result.stdout[-4000:]
+    with duckdb.connect(str(home / "warehouse" / "build.duckdb")) as warehouse:
+        after = {row[0] for row in warehouse.execute("select table_name from information_schema.tables").fetchall()}
+    assert before - after == {"fct_of_old", "seen_of_old"}

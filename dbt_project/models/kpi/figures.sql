@@ -1,3 +1,4 @@
+{{ config(post_hook="{{ drop_what_no_model_makes() }}") }}
 -- Every published number in one shape. Numbers that could not be told are rows too: null with a status and a note.
 with told as (
 
