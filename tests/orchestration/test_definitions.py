@@ -145,6 +145,15 @@ def test_a_family_job_is_the_family_and_all_that_is_below_it(repository: Any) ->
     assert DATA_DOCS not in doors
 
 
+def test_a_family_job_leaves_what_only_other_families_tell_to_their_jobs(repository: Any) -> None:
+    """Receipts lie above all models: through them a door's file would rebuild every event and every post."""
+    models = {"doors": "core.fct_door_hour", "events": "core.fct_event", "instagram": "core.fct_post"}
+    for family in models:
+        keys = set(repository.get_job(f"{family}_job").asset_layer.executable_asset_keys)
+        assert [other for other, model in models.items() if table_key(model) in keys] == [family]
+        assert {FETCHES, REJECTS, PUBLISHED, table_key("kpi.figures"), table_key("core.fct_reject")} <= keys
+
+
 def test_no_schedule_stands_in_the_hour_that_the_clock_change_doubles_or_skips(repository: Any) -> None:
     """02:30 runs twice in October, and in March at 03:00 instead."""
     for schedule in repository.schedule_defs:
