@@ -432,7 +432,7 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             {"core.fct_count_revision"},
             """
             select
-                r.line_id, r.change_kind, count(*) as intervals, sum(r.previous_visits) as previous_visits,
+                r.line_id, r.revision_kind, count(*) as intervals, sum(r.previous_visits) as previous_visits,
                 sum(r.visits) as visits, count(*) filter (where r.is_after_closing) as after_closing,
                 min(r.local_date) as first_on, max(r.local_date) as last_on,
                 min(r.received_at) as first_received_at, max(r.received_at) as last_received_at
@@ -440,8 +440,8 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             inner join members as m
                 on r.branch_id = m.branch_id and r.local_date >= m.from_on and r.local_date < m.to_on
             where r.role = 'perimeter'
-            group by r.line_id, r.change_kind
-            order by r.line_id, r.change_kind
+            group by r.line_id, r.revision_kind
+            order by r.line_id, r.revision_kind
             """,
         ),
         (
@@ -450,7 +450,7 @@ _SECTIONS: dict[str, tuple[tuple[str, set[str], str], ...]] = {
             """
             select
                 s.branch_id, s.year, s.iso_week, s.sample_form, s.first_on, s.last_on, s.day_count, s.visits,
-                s.is_substitute, s.verdict
+                s.is_substitute, s.week_verdict
             from core.fct_sample_week as s
             inner join members as m
                 on s.branch_id = m.branch_id and s.first_on >= m.from_on and s.first_on < m.to_on

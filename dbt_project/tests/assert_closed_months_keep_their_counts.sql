@@ -9,5 +9,5 @@ select
     sum(coalesce(visits, 0) - coalesce(previous_visits, 0)) as visits_changed,
     max(received_at) as last_received_at
 from {{ ref('fct_count_revision') }}
-where is_after_closing and role = 'perimeter' and change_kind in ('restated', 'cleared')
+where is_after_closing and role = 'perimeter' and revision_kind in ('restated', 'cleared')
 group by line_id, source_id, {{ period_start('month', 'local_date') }}

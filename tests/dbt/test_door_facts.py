@@ -191,7 +191,7 @@ def test_a_restated_file_is_in_the_change_log_once_per_hour(built: Warehouse) ->
     """Published figures of March changed in January: both numbers stay readable, with when each was received."""
     assert built.rows(
         """
-        select change_kind, previous_visits, visits, is_after_closing, count(*),
+        select revision_kind, previous_visits, visits, is_after_closing, count(*),
             cast(min(previous_received_at) as date) = date '2023-04-01',
             cast(max(received_at) as date) = date '2024-01-10'
         from core.fct_count_revision group by all

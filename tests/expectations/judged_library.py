@@ -64,15 +64,15 @@ insert into core.fct_open_day
 create table core.fct_sample_week as
     select branch_id, week_start_on, year(week_start_on)::int as year, 'whole_week' as sample_form,
         week_start_on as first_on, week_start_on + 6 as last_on, 7 as day_count, 1 as line_count,
-        visits::double as visits, 60.0::double as open_minutes, verdict
+        visits::double as visits, 60.0::double as open_minutes, week_verdict
     from (values
         ('b2', date '2024-03-11', 130, 'used'), ('b2', date '2024-09-16', 138, 'used'),
         ('b1', date '2023-03-13', 70, 'continuous_counting')
-    ) as weeks(branch_id, week_start_on, visits, verdict);
+    ) as weeks(branch_id, week_start_on, visits, week_verdict);
 create table core.fct_count_revision as
     select 's1' as source_id, 'l1' as line_id, date '2023-01-09' as local_date,
         timestamp '2023-01-09 09:00' as interval_start_at, timestamp '2023-01-09 10:00' as interval_end_at,
-        unnest([1, 2]) as revision_number, unnest(['filled', 'restated']) as change_kind,
+        unnest([1, 2]) as revision_number, unnest(['filled', 'restated']) as revision_kind,
         unnest([null, 9])::bigint as previous_in_count, cast(null as bigint) as previous_out_count,
         cast(null as bigint) as previous_undirected_count,
         unnest(['not_observed', 'observed']) as previous_value_state, unnest([null, 9])::double as previous_visits,

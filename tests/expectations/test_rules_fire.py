@@ -307,20 +307,22 @@ DAMAGES: dict[str, dict[str, str]] = {
         "no_growth_over_a_break": "update kpi.yearly_growth set comparability = 'B'",
     },
     "core_fct_sample_week": {
-        "verdicts_are_known": "update core.fct_sample_week set verdict = 'nice'",
+        "verdicts_are_known": "update core.fct_sample_week set week_verdict = 'nice'",
         "visits_are_not_negative": "update core.fct_sample_week set visits = -1",
         "weeks_hold_their_days": "update core.fct_sample_week set last_on = last_on + 8",
         "used_weeks_share_no_day": (
             "insert into core.fct_sample_week select * replace (week_start_on + 6 as week_start_on,"
             " first_on + 6 as first_on, last_on + 6 as last_on) from core.fct_sample_week where visits = 130"
         ),
-        "counted_years_are_not_sampled_too": "update core.fct_sample_week set verdict = 'used' where branch_id = 'b1'",
+        "counted_years_are_not_sampled_too": (
+            "update core.fct_sample_week set week_verdict = 'used' where branch_id = 'b1'"
+        ),
         "sampled_years_have_two_weeks": "delete from core.fct_sample_week",
         "sampled_years_are_made_of_their_weeks": "update core.fct_sample_week set visits = visits + 1",
-        "hand_counts_make_a_year": "update core.fct_sample_week set verdict = 'incomplete' where visits = 130",
+        "hand_counts_make_a_year": "update core.fct_sample_week set week_verdict = 'incomplete' where visits = 130",
     },
     "core_fct_count_revision": {
-        "kinds_fit_their_states": "update core.fct_count_revision set change_kind = 'restated'",
+        "kinds_fit_their_states": "update core.fct_count_revision set revision_kind = 'restated'",
         "revisions_change_something": "update core.fct_count_revision set in_count = 9 where revision_number = 2",
         "revisions_follow_each_other": "delete from core.fct_count_revision where revision_number = 1",
         "news_comes_after_what_it_replaces": (

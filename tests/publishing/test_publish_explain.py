@@ -79,7 +79,7 @@ insert into core.fct_visit_estimate values
     ('gate', 'main', 'split', '2023-06-01', '2023-06-02', 480, 5, 'span_split', 0.1, '3'),
     ('gate', 'main', 'gap', '2023-06-09', '2023-06-10', 480, 9, 'comparable_time', 0.2, '3');
 create table core.fct_count_revision (line_id varchar, branch_id varchar, role varchar, local_date date,
-    change_kind varchar, previous_visits double, visits double, received_at timestamp, is_after_closing boolean);
+    revision_kind varchar, previous_visits double, visits double, received_at timestamp, is_after_closing boolean);
 insert into core.fct_count_revision values
     ('gate', 'main', 'perimeter', '2023-05-02', 'restated', 10, 12, '2023-09-01 04:00:00', true),
     ('gate', 'main', 'perimeter', '2023-05-03', 'restated', 10, 11, '2023-05-04 04:00:00', false),

@@ -6,7 +6,7 @@ select
     interval_start_at,
     interval_end_at,
     revision_number,
-    change_kind,
+    revision_kind,
     previous_in_count,
     previous_out_count,
     previous_undirected_count,

@@ -11,5 +11,5 @@ select
     visits,
     open_minutes,
     is_substitute,
-    verdict
+    week_verdict
 from {{ ref('int_visits__sample_weeks') }}

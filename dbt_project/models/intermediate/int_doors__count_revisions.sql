@@ -116,7 +116,7 @@ changed as (
             when previous_value_state <> 'observed' and value_state = 'observed' then 'filled'
             when previous_value_state = 'observed' and value_state <> 'observed' then 'cleared'
             else 'restated'
-        end as change_kind
+        end as revision_kind
     from compared
     where
         previous_value_state is not null
@@ -146,7 +146,7 @@ final as (
         changed.interval_start_at,
         changed.interval_end_at,
         cast(changed.revision_number as int) as revision_number,
-        changed.change_kind,
+        changed.revision_kind,
         changed.previous_in_count,
         changed.previous_out_count,
         changed.previous_undirected_count,

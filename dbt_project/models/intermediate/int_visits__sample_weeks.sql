@@ -398,7 +398,7 @@ final as (
                 or coalesce(spaced.first_after_on <= spaced.last_on, false)
                 then 'overlapping'
             else 'used'
-        end as verdict
+        end as week_verdict
     from spaced
     left join counted_years
         on

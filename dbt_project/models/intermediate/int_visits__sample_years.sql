@@ -7,10 +7,10 @@ with sample_weeks as (
         branch_id,
         year,
         count(*) as told_week_count,
-        sum(case when verdict = 'used' then 1 else 0 end) as sample_week_count,
-        {{ exact_sum("case when verdict = 'used' then visits end") }} as counted_visits,
-        {{ exact_sum("case when verdict = 'used' then open_minutes else 0 end") }} as counted_minutes,
-        min(case when verdict != 'used' then verdict end) as refusal
+        sum(case when week_verdict = 'used' then 1 else 0 end) as sample_week_count,
+        {{ exact_sum("case when week_verdict = 'used' then visits end") }} as counted_visits,
+        {{ exact_sum("case when week_verdict = 'used' then open_minutes else 0 end") }} as counted_minutes,
+        min(case when week_verdict != 'used' then week_verdict end) as refusal
     from {{ ref('int_visits__sample_weeks') }}
     group by branch_id, year
 
