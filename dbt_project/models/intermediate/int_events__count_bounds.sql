@@ -70,9 +70,7 @@ more as (
     inner join {{ ref('int_events__count_rules') }} as rules on doubts.event_id = rules.event_id
     where
         doubts.doubt_kind = 'attendance_at_no_event'
-        and rules.count_reason like 'it is %'
-        and rules.count_rule <> 'never'
-        and coalesce(rules.organiser, '') <> 'other'
+        and rules.is_countable_when_held
 
 ),
 

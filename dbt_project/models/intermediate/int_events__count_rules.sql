@@ -161,6 +161,22 @@ judged as (
 
 ),
 
+weighed as (
+
+    select
+        *,
+        case
+            when not is_public then false
+            when verdict is not null then verdict = 'yes'
+            when coalesce(organiser, '') = 'other' then false
+            when count_rule = 'never' then false
+            when is_again then false
+            else true
+        end as is_countable_when_held
+    from judged
+
+),
+
 final as (
 
     select
@@ -169,15 +185,8 @@ final as (
         rule_id as kind_rule,
         organiser,
         count_rule,
-        case
-            when not is_public then false
-            when status <> 'occurred' then false
-            when verdict is not null then verdict = 'yes'
-            when coalesce(organiser, '') = 'other' then false
-            when count_rule = 'never' then false
-            when is_again then false
-            else true
-        end as is_countable,
+        is_countable_when_held,
+        is_countable_when_held and status = 'occurred' as is_countable,
         case
             when not is_public then 'the source marks it private'
             when status <> 'occurred' then 'it is ' || status
@@ -187,7 +196,7 @@ final as (
             when is_again then 'its series is counted once'
             else 'held'
         end as count_reason
-    from judged
+    from weighed
 
 )
 

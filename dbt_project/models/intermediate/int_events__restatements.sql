@@ -28,10 +28,12 @@ events as (
 
     select
         events.*,
-        -- what a rule or a person leaves out was never counted, whatever its status was
-        events.count_reason = 'held' or events.count_reason like 'it is %' as is_counted_by_status,
+        -- what a rule, a report or a person leaves out was never counted, whatever its status was
+        rules.is_countable_when_held
+        and (events.is_countable or events.status <> 'occurred') as is_counted_by_status,
         cast({{ to_local('events.first_told_at', 'settings.zone') }} as date) as first_told_on
     from {{ ref('int_events__events') }} as events
+    inner join {{ ref('int_events__count_rules') }} as rules on events.event_id = rules.event_id
     cross join settings
 
 ),
