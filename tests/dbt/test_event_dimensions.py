@@ -107,6 +107,7 @@ def told_late(lake: EventLake) -> None:
         told("k-4", "2022-11-04 18:00", "Konsert"),
         told("k-5", "2022-11-05 18:00", "Teater"),
     ]
+    notice = ("k-8", "2022-11-08 18:00", "Stengt for kurs")
     again = [
         told("k-1", "2022-11-01 18:00", "Foredrag om havet", status="cancelled"),
         told("k-2", "2023-01-03 18:00", "Verkstad"),
@@ -114,10 +115,11 @@ def told_late(lake: EventLake) -> None:
         *first[3:],
         told("k-6", "2022-11-06 18:00", "Dukketeater"),
         told("k-7", "2023-02-06 18:00", "Sirkus"),
+        told(*notice, status="cancelled"),
     ]
     lake.fetch("event_own", "2023-01-10 04:00:00", first, how="drop", origin="k", window=None)
-    lake.fetch("event_own", "2023-01-30 04:00:00", [*first, claim("k-0", "2022-10-01 18:00", "Songkveld")], how="drop",
-               origin="k", window=None)  # fmt: skip
+    song = claim("k-0", "2022-10-01 18:00", "Songkveld")
+    lake.fetch("event_own", "2023-01-30 04:00:00", [*first, told(*notice), song], how="drop", origin="k", window=None)
     lake.fetch("event_own", "2023-02-10 04:00:00", again, how="drop", origin="k", window=None)
     for at, count in (("2023-01-20", 12), ("2023-03-01", 15), ("2023-03-02", 15), ("2023-04-01", None)):
         report = {"series_id": "k-4", "slot": "", "reported_at": datetime.fromisoformat(f"{at} 10:00"),
@@ -282,6 +284,9 @@ def test_what_is_told_of_a_closed_year_is_listed_with_what_stood_before(warehous
     assert rows == [
         ("cancelled", "Foredrag om havet", *closed, f"scheduled 2022-11-01 18:00 Foredrag om havet {place}",
          f"cancelled 2022-11-01 18:00 Foredrag om havet {place}", 1.0, 0.0),
+        # it never counted, so calling it off is no loss
+        ("cancelled", "Stengt for kurs", *closed, f"scheduled 2022-11-08 18:00 Stengt for kurs {place}",
+         f"cancelled 2022-11-08 18:00 Stengt for kurs {place}", 0.0, 0.0),
         ("first_told", "Dukketeater", *closed, "not told", f"scheduled 2022-11-06 18:00 Dukketeater {place}", 0.0, 1.0),
         ("moved", "Verkstad", *closed, f"scheduled 2022-12-30 18:00 Verkstad {place}",
          f"scheduled 2023-01-03 18:00 Verkstad {place}", 1.0, 0.0),
