@@ -10,12 +10,11 @@ from pathlib import Path
 
 import duckdb
 from dbt_here import run_dbt
+from ingest_bench import receipt_of
 
 from ingest.adapters import adapter_for
-from ingest.catalogue import Receipt
 from ingest.config import Source, load
 from ingest.lake import Lake, Way
-from ingest.landing import sha256_of
 from ingest.library_tables import write_library_tables
 
 ACCOUNT_ID = "17841400000000001"
@@ -49,25 +48,8 @@ def ways(
     adapter, options = adapter_for(source)
     found = []
     for number, body in enumerate(bodies, first_receipt_id):
-        receipt = Receipt(
-            receipt_id=number,
-            source_id=source.source_id,
-            how="drop",
-            received_at=datetime(2023, 3, 1, tzinfo=UTC),
-            status="ok",
-            origin=f"{number}.csv",
-            ask="",
-            window_start_at=None,
-            window_end_at=None,
-            is_complete=None,
-            http_status=None,
-            etag=None,
-            last_modified=None,
-            media_type=None,
-            blob_sha256=sha256_of(body),
-            byte_count=len(body),
-            error=None,
-        )
+        moment = datetime(2023, 3, 1, tzinfo=UTC)
+        receipt = receipt_of(body, source.source_id, moment, receipt_id=number, origin=f"{number}.csv")
         found.append(Way(adapter, source, options, receipt, body))
     return found
 
