@@ -369,6 +369,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("is_enabled", BOOL, "Whether it is swept, polled and read.", True),
             ("expected_every_hours", FLOAT, "It counts as silent after this long without a receipt.", False),
             ("branch_id", TEXT, "The branch that owns its records where they name none.", False),
+            ("is_aggregator", BOOL, "Whether it also tells of what others than the library hold.", True),
             ("source_rank", INT, "Order in which sources are believed, 1 first.", True),
         ),
     )
@@ -668,6 +669,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
                 "is_enabled": s.enabled,
                 "expected_every_hours": s.expected_every_hours,
                 "branch_id": s.branch_id,
+                "is_aggregator": s.is_aggregator,
                 "source_rank": ranks[s.source_id],
             }
             for s in configuration.sources

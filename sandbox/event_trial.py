@@ -247,7 +247,12 @@ def _sources(years: Sequence[int]) -> list[Source]:
     )  # fmt: skip
     return [
         Source(
-            source_id=source_id, family="events", adapter=adapter, description=f"Simulated: {words}", options=options
+            source_id=source_id,
+            family="events",
+            adapter=adapter,
+            description=f"Simulated: {words}",
+            options=options,
+            is_aggregator=source_id != OWN,
         )
         for source_id, adapter, words, options in told
     ]

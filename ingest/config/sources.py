@@ -76,6 +76,8 @@ class Source(Model):
         pattern: which file names count, as a glob.
         expected_every_hours: the source is told as silent when it has brought nothing for longer.
         branch_id: the branch that owns what this source tells where its records name none.
+        is_aggregator: whether a source of events also tells of what others hold, as a municipality's or a town's
+            calendar does: what such sources alone tell counts only where something ties it to the library.
         priority: of sources that tell of one event the lowest is believed first; among equals the one that stands
             first in the file, so that a new source goes last and no event changes its id.
         push: how it may post to the inbox; a source without may not.
@@ -96,7 +98,16 @@ class Source(Model):
     pattern: str = "*"
     expected_every_hours: float | None = Field(default=None, gt=0)
     branch_id: Identifier | None = None
+    is_aggregator: bool = False
     priority: int = Field(default=100, ge=0)
     push: Push | None = None
     allow_private_network: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _aggregates_events(self) -> Source:
+        if self.is_aggregator and self.family != "events":
+            raise ValueError("is_aggregator is for sources of events")
+        if self.is_aggregator and self.branch_id is not None:
+            raise ValueError("a source that also tells of what others hold has no branch_id of its own")
+        return self

@@ -360,6 +360,16 @@ CONTRADICTIONS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
         lambda d: d.update(feeds=d.pop("sources")),
         ("sources.yaml", "'sources'"),
     ),
+    "doors of many organisers": (
+        "sources",
+        lambda d: d["sources"][0].update(is_aggregator=True),
+        ("sources.0", "is_aggregator is for sources of events"),
+    ),
+    "one branch's calendar of many organisers": (
+        "sources",
+        lambda d: d["sources"][0].update(family="events", is_aggregator=True, branch_id="moa"),
+        ("no branch_id of its own",),
+    ),
     "sources that are no list": ("sources", lambda d: d.update(sources={}), ("sources.yaml", "'sources'")),
     "figure twice": ("figures", lambda d: d["figures"].append(d["figures"][0]), ("figures.yaml", "visits", "twice")),
     "figure without its rule": ("figures", lambda d: d["figures"][0].pop("rule_source"), ("figures.0.rule_source",)),

@@ -1,5 +1,6 @@
 -- Which events count, by a person's decision, else by the reviewed rules; the first rule that matches the title wins.
--- Private and tentative entries never count. Nothing is dropped: each carries the reason.
+-- Private and tentative entries never count, nor does what only calendars of many organisers tell, if nothing ties it to
+-- the library. Nothing is dropped: each carries the reason.
 with holdings as (
 
     select * from {{ ref('int_events__holdings') }}
@@ -27,6 +28,18 @@ decisions as (
     inner join {{ ref('int_events__identity') }} as claims on occurrences.occurrence_id = claims.claim_id
     where decisions.verdict in ('countable', 'not_countable')
     group by claims.event_id
+
+),
+
+-- A source that tells of the library's own events alone, or staff who report on it, tie an event to the library; so does
+-- a branch, wherever it was named.
+aggregated as (
+
+    select claims.event_id
+    from {{ ref('int_events__identity') }} as claims
+    inner join {{ ref('stg_library__sources') }} as sources on claims.source_id = sources.source_id
+    group by claims.event_id
+    having min(case when sources.is_aggregator then 1 else 0 end) = 1
 
 ),
 
@@ -109,6 +122,8 @@ ruled as (
         holdings.start_on,
         holdings.end_on,
         holdings.owner_branch_id,
+        aggregated.event_id is null or holdings.owner_branch_id is not null or coalesce(decisions.verdict, '') = 'yes'
+            as is_tied,
         titles.title_key,
         roots.other_rank as root_rank,
         roots.other_series_id as root_series_id,
@@ -123,6 +138,7 @@ ruled as (
     left join matched on holdings.event_id = matched.event_id and matched.match_rank = 1
     left join decisions on holdings.event_id = decisions.event_id
     left join roots on holdings.event_id = roots.event_id
+    left join aggregated on holdings.event_id = aggregated.event_id
     left join {{ ref('int_events__titles') }} as titles on holdings.title = titles.title
 
 ),
@@ -171,7 +187,7 @@ weighed as (
             when coalesce(organiser, '') = 'other' then false
             when count_rule = 'never' then false
             when is_again then false
-            else true
+            else is_tied
         end as is_countable_when_held
     from judged
 
@@ -183,7 +199,8 @@ final as (
         event_id,
         kind,
         rule_id as kind_rule,
-        organiser,
+        case when is_tied or organiser is not null then organiser else 'not_told' end as organiser,
+        case when organiser is not null then 'rule' when not is_tied then 'nothing_ties_it' end as organiser_rule,
         count_rule,
         is_countable_when_held,
         is_countable_when_held and status = 'occurred' as is_countable,
@@ -194,6 +211,7 @@ final as (
             when count_rule = 'never' then coalesce(rule_reason, 'never counted')
             when coalesce(organiser, '') = 'other' then 'others hold it'
             when is_again then 'its series is counted once'
+            when not is_tied then 'told only by calendars of many organisers, and nothing ties it to the library'
             else 'held'
         end as count_reason
     from weighed

@@ -171,6 +171,52 @@ alike as (
 
 ),
 
+-- What is asked about a pair already is not asked alone as well.
+paired as (
+
+    select event_id
+    from {{ ref('int_events__doubtful_pairs') }}
+    union
+    select other_event_id as event_id
+    from {{ ref('int_events__doubtful_pairs') }}
+
+),
+
+unconfirmed as (
+
+    select
+        'usual_source_lacks_it' as doubt_kind,
+        claims.source_id,
+        claims.occurrence_id as subject_id,
+        claims.event_id,
+        claims.last_changed_at as noticed_at,
+        'not told by ' || lacking.source_id || ', which tells ' || cast(lacking.told_by_source_count as {{ dbt.type_string() }})
+        || ' of ' || cast(lacking.branch_event_count as {{ dbt.type_string() }}) || ' of its branch that year' as message,
+        'Decide same if it is another one by a wrong name, hour or place, countable or not_countable if not.'
+            as next_action
+    from claims
+    inner join {{ ref('int_events__unconfirmed') }} as lacking on claims.event_id = lacking.event_id
+    left join paired on claims.event_id = paired.event_id
+    where claims.is_anchor and paired.event_id is null
+
+),
+
+placeless as (
+
+    select
+        'no_branch' as doubt_kind,
+        claims.source_id,
+        claims.occurrence_id as subject_id,
+        claims.event_id,
+        claims.last_changed_at as noticed_at,
+        'it counts, and no source says for which branch' as message,
+        'Decide owner_branch, or not_countable if it is not the library''s.' as next_action
+    from claims
+    inner join events on claims.event_id = events.event_id
+    where claims.is_anchor and events.is_countable and events.owner_branch_id = 'unassigned'
+
+),
+
 reports as (
 
     select * from {{ ref('int_events__attendance') }}
@@ -295,6 +341,10 @@ about_events as (
     select * from reposted
     union all
     select * from alike
+    union all
+    select * from unconfirmed
+    union all
+    select * from placeless
     union all
     select * from impossible
     union all

@@ -139,13 +139,12 @@ final as (
         rules.kind,
         coalesce(rules.kind_rule, 'none') as kind_rule,
         case
-            when rules.organiser = 'other' then 'other'
-            when rules.organiser = 'own' then 'own'
+            when rules.organiser is not null then rules.organiser
             when partner_counts.partner_count > 0 then 'with_partner'
             else 'own'
         end as organiser,
         case
-            when rules.organiser is not null then 'rule'
+            when rules.organiser_rule is not null then rules.organiser_rule
             when partner_counts.partner_count > 0 then 'partner_named'
             else 'no_partner_named'
         end as organiser_rule,

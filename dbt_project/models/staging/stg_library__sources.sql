@@ -7,5 +7,6 @@ select
     is_enabled,
     expected_every_hours,
     branch_id,
+    is_aggregator,
     source_rank
 from {{ source('library', 'sources') }}
