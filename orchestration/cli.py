@@ -209,6 +209,61 @@ def explain(
         _show(explaining.render_text(explanation) if form == "text" else text, text)
 
 
+@app.command("review")
+def review_command(
+    file: Annotated[Path, typer.Argument(help="Where to write the .xlsx workbook.")],
+    period: Annotated[str, typer.Option(help="2023, 2023-Q2, 2023-05, 2023-W12 or a date.")],
+    branch: Annotated[str | None, typer.Option(help="Only this branch, and what no branch answers for.")] = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write what is in doubt about a period's events as questions that staff can answer (docs/review.md)."""
+    settle(config, home)
+    with told_errors():
+        from ingest import config as description
+        from ingest.home import Home
+        from publishing import review_sheet
+
+        configuration = description.load()
+        branches = {b.branch_id: b.name for b in configuration.library.branches}
+        written = review_sheet.write(
+            file, Home.from_environment().published, configuration.zone, period, branches, branch
+        )
+        if not written:
+            out.print("nothing about events of this period is in doubt; no sheet was written")
+            return
+        out.print(f"wrote {escape(str(file))}: {sum(written.values())} questions")
+        for kind, count in written.items():
+            out.print(f"  [dim]{count} {kind}[/]")
+        out.print(f"When it is answered: levende decide {escape(str(file))} --by ROLE")
+
+
+@app.command()
+def decide(
+    file: Annotated[Path, typer.Argument(help="The answered .xlsx workbook.")],
+    by: Annotated[str, typer.Option("--by", help="The role of who answered, such as 'programme coordinator'.")],
+    config: ConfigOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Keep the answers of a sheet as decisions in event_decisions.yaml. They hold from the next run."""
+    settle(config, home)
+    with told_errors():
+        from ingest import config as description
+        from ingest.config.answers import keep_decisions, read_answers
+        from orchestration.clock import clock
+
+        configuration = description.load()
+        decisions = read_answers(file, by, clock().astimezone(configuration.zone).date())
+        if not decisions:
+            out.print(f"{escape(str(file))} holds no answer; nothing was decided")
+            return
+        taken = keep_decisions(configuration.folder, decisions)
+        out.print(
+            f"{taken.added} decisions added and {taken.replaced} replaced in "
+            f"{escape(str(configuration.folder / description.DECISIONS_FILE))}; `levende run` takes them in"
+        )
+
+
 @app.command()
 def ingest(
     source: Annotated[str, typer.Argument(help="The source's id, as in sources.yaml.")],

@@ -4,7 +4,8 @@ What belongs here: shapes, checks that need only the description itself, and the
 What does not: secrets (named by environment variable, resolved where they are used) and rules of arithmetic.
 
 Files: `library.yaml` (areas, branches, doors, opening hours, accounts, event rules), `sources.yaml` (feeds),
-`partners.yaml` (registry and baseline list, optional), `figures.yaml` (definitions). Import from this package; its
+`partners.yaml` (registry and baseline list, optional), `figures.yaml` (definitions), `event_decisions.yaml` (answers of
+staff, optional, written by `answers`). Import from this package; its
 modules are a division of the work: `shared`, then `places`, `doors`, `events`, `instagram` and `alerts`, which
 `library` puts together; `sources`, `partners`, `figures`; `configuration` of them all; `loading`.
 """
@@ -16,7 +17,7 @@ from ingest.config.events import AudienceRule, Claim, EventDecision, EventIdenti
 from ingest.config.figures import Figure
 from ingest.config.instagram import Account, CaptionReference, Hashtag, PostDecision, PostRule
 from ingest.config.library import Closing, Library, Reporting
-from ingest.config.loading import config_folder, expand, load
+from ingest.config.loading import DECISIONS_FILE, config_folder, expand, load
 from ingest.config.partners import Baseline, Parent, Partner, Partners, Renaming
 from ingest.config.places import Area, Branch, DayCut, Inhabitants, Membership, OpeningException, OpeningHours
 from ingest.config.shared import ClockTime, EnvironmentName, Identifier, clock_minute, minutes_open
@@ -24,6 +25,7 @@ from ingest.config.sources import Push, Source
 from ingest.zones import start_of
 
 __all__ = [
+    "DECISIONS_FILE",
     "Account",
     "Alerts",
     "Area",

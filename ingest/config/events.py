@@ -170,3 +170,10 @@ class EventDecision(Model):
             raise ValueError("branch_ids belongs to the verdict 'host_branches', and to no other")
         require_unique("the decision on hosts: branch", self.branch_ids)
         return self
+
+    @property
+    def about(self) -> Literal["pair", "count", "owner"]:
+        """What it settles of its claims; a description holds one decision about each."""
+        if len(self.claims) == 2:
+            return "pair"
+        return "count" if self.verdict in ("countable", "not_countable") else "owner"

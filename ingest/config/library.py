@@ -156,10 +156,9 @@ class Library(Model):
                 require_known("branch", ruling.branch_id, branches, "an event decision")
             for branch_id in ruling.branch_ids:
                 require_known("branch", branch_id, branches, "an event decision")
-            about = "owner" if ruling.branch_id or ruling.branch_ids else "pair" if len(ruling.claims) == 2 else "count"
-            if (about, frozenset(ruling.claims)) in told:
+            if (ruling.about, frozenset(ruling.claims)) in told:
                 raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
-            told.add((about, frozenset(ruling.claims)))
+            told.add((ruling.about, frozenset(ruling.claims)))
         return self
 
     def _days_hold_their_hours(self, branches: set[str]) -> None:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from ingest.config.configuration import Configuration
+from ingest.config.events import EventDecision
 from ingest.config.figures import Figure
 from ingest.config.library import Library
 from ingest.config.partners import Partners
@@ -21,6 +22,7 @@ from ingest.config.shared import Model
 from ingest.config.sources import Source
 from ingest.errors import ConfigurationError
 
+DECISIONS_FILE = "event_decisions.yaml"
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -95,8 +97,29 @@ def read_yaml(path: Path, *, required: bool = True) -> Any:
         raise ConfigurationError(f"{path} can't be read: {error}.", next_action="Mend the file.") from error
 
 
-def load(folder: Path | None = None) -> Configuration:
+def read_decisions(folder: Path) -> tuple[EventDecision, ...]:
+    """The decisions about events that stand in a file of their own; none where there is no such file.
+
+    Raises:
+        ConfigurationError: the file is malformed; the message names file and key.
+    """
+    path = folder / DECISIONS_FILE
+    raw = read_yaml(path, required=False)
+    if raw is None:
+        return ()
+    if not isinstance(raw, dict) or set(raw) != {"event_decisions"} or not isinstance(raw["event_decisions"], list):
+        raise ConfigurationError(f"{path} must hold one list named 'event_decisions'.", next_action="Mend the file.")
+    return tuple(
+        _checked(EventDecision, decision, path, f"event_decisions.{i}")
+        for i, decision in enumerate(raw["event_decisions"])
+    )
+
+
+def load(folder: Path | None = None, *, event_decisions: tuple[EventDecision, ...] | None = None) -> Configuration:
     """Read and check a configuration folder.
+
+    Args:
+        event_decisions: in place of those in the folder's own file of decisions, to see whether they fit.
 
     Raises:
         ConfigurationError: a file is missing, malformed, or contradicts another; the message names file and key.
@@ -109,6 +132,11 @@ def load(folder: Path | None = None) -> Configuration:
     ):
         raw = read_yaml(folder / name, required=required)
         parts[key] = _checked(model, raw or {}, folder / name)
+    decided = read_decisions(folder) if event_decisions is None else event_decisions
+    if decided:
+        library = parts["library"]
+        both = {**dict(library), "event_decisions": (*library.event_decisions, *decided)}
+        parts["library"] = _checked(Library, both, folder / DECISIONS_FILE)
     sources = read_yaml(folder / "sources.yaml") or {}
     figures = read_yaml(folder / "figures.yaml") or {}
     for name, raw in (("sources", sources), ("figures", figures)):

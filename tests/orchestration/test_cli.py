@@ -11,9 +11,13 @@ import _small_library as small
 import pytest
 import typer
 from _small_library import Library
+from openpyxl import load_workbook
 from typer.testing import CliRunner
 
+from ingest.config import load
 from orchestration import cli
+from publishing import review_sheet
+from publishing.review import Question, Telling
 
 runner = CliRunner()
 
@@ -35,7 +39,9 @@ def test_help_imports_nothing_heavy(library: Library) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["run", "figures", "explain", "ingest", "inbox", "alerts", "doctor", "ui"])
+@pytest.mark.parametrize(
+    "command", ["run", "figures", "explain", "review", "decide", "ingest", "inbox", "alerts", "doctor", "ui"]
+)
 def test_every_command_says_what_it_does(command: str) -> None:
     """Documentation that can't go missing."""
     code, output = _levende(command, "--help")
@@ -149,3 +155,33 @@ def test_the_empty_attendance_sheet_is_written_once(tmp_path: Path) -> None:
     assert path.read_bytes()[:2] == b"PK"
     code, output = _levende("sheet", "attendance", str(path))
     assert (code, "exists already" in output) == (1, True)
+
+
+def test_answers_in_a_sheet_become_decisions_of_the_description(fresh: Library, project: Path, tmp_path: Path) -> None:
+    """Staff answer in a workbook; what they say is kept beside the rest of the description, with their role."""
+    options = {"zone": "Europe/Oslo", "expand_from": "2024-01-01", "expand_to": "2025-01-01"}
+    calendar = {"source_id": "event_own", "family": "events", "adapter": "icalendar", "description": "Ours."}
+    small.write_config(fresh.folder, project, sources=[*small.SOURCES, {**calendar, "options": options}])
+    claim = {"source_id": "event_own", "series_id": "u1", "slot": ""}
+    about = Telling("e", claim, "Quiz", "2024-03-04 18:00", None, None, ("event_own",))
+    answers = {"holdt": [{"verdict": "countable", "claims": [claim]}], "ikke holdt": []}
+    path = tmp_path / "review.xlsx"
+    path.write_bytes(review_sheet.workbook([Question("no_branch", "?", about, (), 1.0, answers)], {"main": "Main"}))
+    code, output = _levende("decide", str(path), "--by", "branch staff")
+    assert (code, "holds no answer" in output) == (0, True)
+    for given, expected, words in (("kanskje", 2, "row 2"), ("Holdt", 0, "1 decisions added and 0 replaced")):
+        book = load_workbook(path)
+        cell = next(c for c in book.worksheets[0][1] if c.value == review_sheet.ANSWER)
+        book.worksheets[0].cell(row=2, column=cell.column).value = given
+        book.save(path)
+        code, output = _levende("decide", str(path), "--by", "branch staff")
+        assert (code, words in output) == (expected, True), output
+    (decision,) = load(fresh.folder).library.event_decisions
+    assert (decision.verdict, decision.decided_by) == ("countable", "branch staff")
+
+
+def test_nothing_can_be_asked_before_something_is_published(fresh: Library, tmp_path: Path) -> None:
+    """What is in doubt stands in what was published; the message says how to get there."""
+    code, output = _levende("review", str(tmp_path / "review.xlsx"), "--period", "2024")
+    assert (code, "levende run" in output) == (1, True)
+    assert not (tmp_path / "review.xlsx").exists()
