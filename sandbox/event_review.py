@@ -1,0 +1,59 @@
+"""Staff of a trial who answer what is in doubt about their events: they know what was held, where, and as what.
+
+What belongs here: which of the offered answers is true. What does not: the questions and what answers decide
+(`publishing.review`), and judging what comes of it.
+
+They know everything and answer everything, which real staff do not: what a trial shows with them is what the questions
+can settle at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from ingest.config import EventDecision
+from publishing.review import Question, Telling
+
+Claim = tuple[str, str, str]
+
+
+def answers(
+    questions: Iterable[Question],
+    holdings: Mapping[str, Mapping[str, Any]],
+    behind: Mapping[Claim, str],
+    counted: Mapping[str, Iterable[str]],
+    decided_on: date,
+) -> Iterator[EventDecision]:
+    """The decisions that true answers make.
+
+    Args:
+        holdings: `EventTrial.holdings` by holding_id.
+        behind: the holding behind each claim (source_id, series_id, slot).
+        counted: the events that count now, by the holding behind them: whoever answers sees the year's list.
+    """
+
+    def holding(telling: Telling) -> str:
+        return behind[telling.claim["source_id"], telling.claim["series_id"], telling.claim["slot"]]
+
+    for question in questions:
+        holding_id = holding(question.about)
+        true = holdings[holding_id]
+        first, second, *_ = question.answers
+        same = next((n for n, other in enumerate(question.others, start=1) if holding(other) == holding_id), None)
+        if question.kind == "perhaps_one_event":
+            answer = first if same else second
+        elif same:
+            answer = f"samme som {same}"
+        else:
+            is_listed = min([question.about.event_id, *counted.get(holding_id, ())]) != question.about.event_id
+            answer = first if true["is_counted"] and not is_listed else second
+        stubs = list(question.answers[answer])
+        if answer not in (second, "to arrangement") and true["branch_id"] not in (None, question.about.branch_id):
+            claim = dict(question.about.claim)
+            stubs.append({"verdict": "owner_branch", "claims": [claim], "branch_id": true["branch_id"]})
+        for stub in stubs:
+            yield EventDecision.model_validate(
+                {**stub, "reason": f"{question.kind}: {answer}", "decided_on": decided_on, "decided_by": "branch staff"}
+            )
