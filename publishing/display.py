@@ -101,8 +101,14 @@ def coverage(share: float | None, style: Style = PRINTED) -> str:
     return f"{_spell(min(exact, Decimal(100)) if share <= 1 else exact, style)}{style.space}%"
 
 
-def gap(status_value: str | None, observed_share: float | None) -> str:
-    """The word that stands where a number can't: why there is none. Never a zero, never an empty cell."""
+def gap(status_value: str | None, observed_share: float | None, *, is_unfinished: bool = False) -> str:
+    """The word that stands where a number can't: why there is none. Never a zero, never an empty cell.
+
+    Args:
+        is_unfinished: the period was not over at the as-of, which is no fault of anybody.
+    """
+    if is_unfinished:
+        return "unfinished"
     if status_value in ("H", "M", "Q"):
         return _STATUSES[status_value]
     if observed_share is not None and 0 < observed_share < 1:
@@ -113,6 +119,7 @@ def gap(status_value: str | None, observed_share: float | None) -> str:
 def status(
     *,
     has_value: bool,
+    is_unfinished: bool = False,
     status_value: str | None,
     status_publication: str | None,
     comparability: str | None,
@@ -122,7 +129,7 @@ def status(
     """What kind of value this is, in words, in the order value, publication, comparability."""
     words: list[str] = []
     if not has_value:
-        words.append(gap(status_value, observed_share))
+        words.append(gap(status_value, observed_share, is_unfinished=is_unfinished))
     else:
         said = _STATUSES.get(status_value or "", f"status {status_value}" if status_value else "")
         how = _METHODS.get(method or "none", method or "")

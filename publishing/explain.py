@@ -543,6 +543,7 @@ def render_text(explanation: Explanation) -> RenderableType:
     title = f"{definition.name if definition else row.figure_id} · {row.scope} · {row.period}"
     unit = "" if row.value is None else f" {row.unit}"
     parts.append(Text(f"{title}: {figures.value_text(row)}{unit}", style="bold"))
+    codes = ", ".join(filter(None, (row.status_value, row.status_publication, row.comparability)))
     rest = "" if row.quantity_share in (None, 1) else ", the rest is estimated"
     facts = [
         ("interval", figures.interval_text(row)),
@@ -550,7 +551,7 @@ def render_text(explanation: Explanation) -> RenderableType:
         ("reported", f"{display.coverage(row.quantity_share)} of the quantity{rest}"),
         (
             "status",
-            f"{row.status} ({row.status_value or '-'}, {row.status_publication or '-'}, {row.comparability or '-'})",
+            f"{row.status} ({codes})" if codes else row.status,
         ),
         ("growth", figures.growth_text(row)),
         ("note", row.note or ""),
@@ -562,7 +563,11 @@ def render_text(explanation: Explanation) -> RenderableType:
             ("rule", definition.rule_source),
             ("owner", definition.owner),
         ]
-    skipped = {"observed": row.observed_share is None, "reported": row.quantity_share is None}
+    skipped = {
+        "interval": figures.interval_text(row) == display.NOTHING,
+        "observed": row.observed_share is None,
+        "reported": row.quantity_share is None,
+    }
     parts += [Text(f"  {name:<11}{text}") for name, text in facts if text and not skipped.get(name)]
     if explanation.parts:
         grid = _grid("Branches of the area", ("branch", "value", "observed", "status", "note"))
@@ -571,9 +576,15 @@ def render_text(explanation: Explanation) -> RenderableType:
             grid.add_row(*map(Text, cells), Text(part.note or ""))
         parts += [Text(""), grid]
     for section in explanation.behind:
-        grid = _grid(_counted(section.title, len(section.rows), section.total), section.columns)
+        title = _counted(section.title, len(section.rows), section.total)
+        if not section.rows:
+            parts += [Text(""), Text(title, style="bold")]
+            continue
+        grid = _grid(title, section.columns)
         for cells in section.rows:
-            grid.add_row(*(Text(_cell_text(cell)) for cell in cells))
+            named = zip(section.columns, cells, strict=True)
+            # A year is a name and no quantity: 2023, not 2 023.
+            grid.add_row(*(Text(str(cell) if name.endswith("year") else _cell_text(cell)) for name, cell in named))
         parts += [Text(""), grid]
     parts += [Text(""), _source_grid(explanation)]
     parts += [Text(""), _blob_grid(explanation)]

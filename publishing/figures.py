@@ -215,6 +215,7 @@ def _row(raw: dict[str, Any], *, is_simulated: bool) -> FigureRow:
         raw["value"] = raw["value_low"] = raw["value_high"] = raw["growth_share"] = raw["growth_points"] = None
     status = display.status(
         has_value=raw["value"] is not None,
+        is_unfinished=_is_unfinished(raw["period_end"], raw["as_of"]),
         status_value=raw["status_value"],
         status_publication=raw["status_publication"],
         comparability=raw["comparability"],
@@ -223,6 +224,10 @@ def _row(raw: dict[str, Any], *, is_simulated: bool) -> FigureRow:
     )
     period = periods.label(raw["period_kind"], raw["period_start"])
     return FigureRow(**raw, period=period, status=status, is_simulated=is_simulated)
+
+
+def _is_unfinished(period_end: date, as_of: datetime | None) -> bool:
+    return as_of is not None and period_end > as_of.date()
 
 
 def check_known(snapshot: Snapshot, what: str, name: str | None, sql: str) -> None:
@@ -322,8 +327,13 @@ def render_table(figures: FigureTable) -> RenderableType:
 
 
 def _title(row: FigureRow) -> str:
-    unit = "" if row.unit == row.figure_id else f", {row.unit}"
-    return f"{row.figure_name or row.figure_id}\n({row.figure_id}{unit})"
+    unit = unit_beside(row, row.figure_id)
+    return f"{row.figure_name or row.figure_id}\n({row.figure_id}{f', {unit}' if unit else ''})"
+
+
+def unit_beside(row: FigureRow, name: str) -> str:
+    """The unit to write beside a figure's name, or nothing where the name says it already."""
+    return "" if row.unit.casefold() == name.replace("_", " ").casefold() else row.unit
 
 
 def status_text(row: FigureRow) -> str:
@@ -335,10 +345,10 @@ def status_text(row: FigureRow) -> str:
 
 def value_text(row: FigureRow, style: display.Style = display.PRINTED) -> str:
     """The value, or the word for why there is none."""
-    if row.value is None and row.as_of is not None and row.period_end > row.as_of.date():
-        return "unfinished"
     if row.value is None:
-        return display.gap(row.status_value, row.observed_share)
+        return display.gap(
+            row.status_value, row.observed_share, is_unfinished=_is_unfinished(row.period_end, row.as_of)
+        )
     return display.number(row.value, row.decimals, style)
 
 
@@ -355,14 +365,14 @@ def growth_text(row: FigureRow, style: display.Style = display.PRINTED) -> str:
     if row.growth_comparability in _BREAKS:
         return "not comparable"
     if row.growth_points is not None:
-        return _points(row.growth_points)
+        return _points(row.growth_points, style)
     if row.growth_share is not None:
         return display.percent(row.growth_share, style, sign=True)
     return display.NOTHING
 
 
-def _points(growth: float) -> str:
-    return f"{growth:+.1f} points"
+def _points(growth: float, style: display.Style) -> str:
+    return f"{display.number(growth, 1, style, sign=True)}{style.space}points"
 
 
 def _plain(row: FigureRow) -> dict[str, Any]:
@@ -425,7 +435,7 @@ def _headline(row: FigureRow) -> str:
     if row.growth_comparability in _BREAKS:
         return f"{line}, not comparable ({_BREAKS[row.growth_comparability]})"
     if row.growth_points is not None:
-        return f"{line}, {_points(row.growth_points)}"
+        return f"{line}, {_points(row.growth_points, plain)}"
     if row.growth_share is None:
         return f"{line}, no growth"
     return f"{line}, {display.percent(row.growth_share, plain, sign=True)}"

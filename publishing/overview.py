@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from publishing import display
-from publishing.figures import FigureRow, headline, select, value_text
+from publishing.figures import FigureRow, headline, select, unit_beside, value_text
 from publishing.reader import open_snapshot
 
 YEARS = 8
@@ -59,9 +59,10 @@ def overview(published: Path, years: int = YEARS) -> RenderableType:
 
 def _section(grid: Table, rows: list[FigureRow], years: list[int]) -> None:
     first = rows[0]
-    unit = "" if first.unit == first.figure_id else f" ({first.unit})"
+    name = first.figure_name or first.figure_id
+    unit = unit_beside(first, name)
     grid.add_section()
-    grid.add_row(Text(f"{first.figure_name or first.figure_id}{unit}", style="bold"))
+    grid.add_row(Text(f"{name} ({unit})" if unit else name, style="bold"))
     for area_id in dict.fromkeys(row.area_id for row in rows):
         of_area = [row for row in rows if row.area_id == area_id]
         branches = [row for row in of_area if row.branch_id is not None]
@@ -76,5 +77,8 @@ def _section(grid: Table, rows: list[FigureRow], years: list[int]) -> None:
 def _cell(row: FigureRow | None) -> Text:
     if row is None:
         return Text("")
-    share = "" if row.observed_share is None else f" {display.coverage(row.observed_share)}"
-    return Text(value_text(row) + share, style="" if row.value is not None else "italic")
+    word = value_text(row)
+    # "not collected 100 %" would read as a contradiction: what lacks there is no open time.
+    has_share = row.observed_share is not None and (row.value is not None or word == "incomplete")
+    share = f" {display.coverage(row.observed_share)}" if has_share else ""
+    return Text(word + share, style="" if row.value is not None else "italic")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ from published_library import BODIES, Rooms, sha256
 
 from publishing import explain, snapshot
 from publishing.errors import NothingPublished, UnknownSelection
-from publishing.explain import BlobTrace, Explanation
+from publishing.explain import BlobTrace, Explanation, Section
 from publishing.manifest import ManifestInputs
 
 
@@ -344,3 +345,14 @@ def test_nothing_published_is_told(rooms: Rooms) -> None:
     """There is no figure to explain yet."""
     with pytest.raises(NothingPublished, match="levende run"):
         ask(rooms, "visits", "2023")
+
+
+def test_an_empty_list_is_one_line_and_a_year_is_no_quantity(published: Rooms) -> None:
+    """Thirty columns over nothing bury what is there, and 2 023 is read as two thousand of something."""
+    found = ask(published, "visits", "2023")
+    nothing = Section("Estimates for what was not counted", ("line_id", "missing_minutes"), (), 0)
+    closed = Section("Told after the year was closed", ("closed_year", "visits"), ((2023, 2023),), 1)
+    text = explain.render(replace(found, behind=(nothing, closed)))
+    assert "Estimates for what was not counted (0)" in text
+    assert "missing minutes" not in text
+    assert "│ 2023        │ 2\u00a0023  │" in text

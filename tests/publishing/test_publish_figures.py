@@ -228,6 +228,7 @@ def test_headlines_are_plain_lines_with_both_years(published: Rooms) -> None:
     [
         ("points", None, 2.04, "visits 1507: 200 000 (2022) -> 220 001 (2023), +2.0 points [SIMULATED]"),
         ("points", None, -0.5, "visits 1507: 200 000 (2022) -> 220 001 (2023), -0.5 points [SIMULATED]"),
+        ("points", None, -0.02, "visits 1507: 200 000 (2022) -> 220 001 (2023), 0.0 points [SIMULATED]"),
         ("none", None, None, None),
     ],
 )
@@ -269,6 +270,26 @@ def test_asking_for_what_is_not_there_lists_what_is(published: Rooms, selection:
     """An empty table would look like an empty library."""
     with pytest.raises(UnknownSelection, match=message):
         figures.table(published.published, **selection)
+
+
+def test_a_period_that_goes_on_is_unfinished_and_nothing_is_missing(rooms: Rooms, inputs: ManifestInputs) -> None:
+    """The same word in every column: `unfinished` beside `missing` makes people look for a lost file."""
+    make_build(rooms.build, area_2023=None)
+    with duckdb.connect(str(rooms.build)) as con:
+        con.execute("update kpi.figures set as_of = '2023-06-30' where figure_id = 'visits'")
+    snapshot.publish(rooms.build, rooms.published, inputs)
+    row = figures.table(rooms.published, "2023", "visits", "1507").rows[0]
+    assert (row.branch_id, row.value, figures.value_text(row)) == (None, None, "unfinished")
+    assert row.status.split(", ")[0] == "unfinished"
+
+
+def test_a_unit_is_not_written_where_the_name_says_it(published: Rooms) -> None:
+    """ "Visits per inhabitant (visits per inhabitant)" makes a reader look for the difference."""
+    row = figures.table(published.published, "2023", "visits_per_open_hour").rows[0]
+    assert figures.unit_beside(row, "Visits per open hour") == "visits/hour"
+    same = replace(row, unit="visits per inhabitant")
+    assert figures.unit_beside(same, "Visits per inhabitant") == ""
+    assert figures.unit_beside(same, "visits_per_inhabitant") == ""
 
 
 def test_an_unknown_format_is_refused(published: Rooms) -> None:
