@@ -65,7 +65,7 @@ def build_command(
     """Write the vendors' files into the drop folders, and the truth beside them."""
     with _told_errors():
         where, configuration = _places(home, config_folder)
-        console.print(f"[bold yellow]{BANNER}[/]")
+        console.print(f"[bold yellow]{BANNER}[/]", soft_wrap=True)
         world = build(configuration, seed)
         if with_faults:
             _build_with_faults(where, world, share_missing)
@@ -86,7 +86,7 @@ def serve_command(
         world = build(configuration, seed)
         token = os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
         with StandIns(world, token, port=port) as servers, door_servers(world, token) as doors:
-            console.print(f"[bold yellow]{BANNER}[/]")
+            console.print(f"[bold yellow]{BANNER}[/]", soft_wrap=True)
             console.print(f"Serving on {servers.url}. Ctrl-C ends it. In another shell:\n")
             for name, value in _environment(where, configuration, servers.url, token).items():
                 console.print(f"export {name}={value}", soft_wrap=True, highlight=False)
@@ -108,7 +108,7 @@ def run_command(home: HomeOption = None, config_folder: ConfigOption = None, see
     """
     with _told_errors():
         where, configuration = _places(home, config_folder)
-        console.print(f"[bold yellow]{BANNER}[/]")
+        console.print(f"[bold yellow]{BANNER}[/]", soft_wrap=True)
         world = build(configuration, seed)
         told = _build(where, world)
         token = secrets.token_urlsafe(24)
@@ -124,7 +124,12 @@ def run_command(home: HomeOption = None, config_folder: ConfigOption = None, see
         if code != DONE:
             console.print(f"levende run ended with {code}: nothing is compared. What it printed says what to do.")
             raise typer.Exit(code if code in (BLOCKED, MISUSED) else BLOCKED)
-        raise typer.Exit(DONE if _show(truth.compare(told, where.published / "levende.duckdb")) else BLOCKED)
+        equal = _show(truth.compare(told, where.published / "levende.duckdb"))
+        if equal:
+            at = f" --home {where.root}" if home else ""
+            _say(f"look around: levende explain visits 2023 --branch moa{at}")
+            _say(f"the pages:   levende ui{at}")
+        raise typer.Exit(DONE if equal else BLOCKED)
 
 
 @app.command("compare")
@@ -197,7 +202,7 @@ def land_history(home: Home, world: World, servers: StandIns) -> Iterator[int]:
 
 
 def _places(home: Path | None, config_folder: Path | None) -> tuple[Home, Configuration]:
-    where = Home(home.absolute()) if home else Home.from_environment()
+    where = (Home(home.absolute()) if home else Home.from_environment()).writable()
     return where, config.load(config_folder)
 
 
@@ -303,7 +308,8 @@ def _show(compared: list[truth.Compared]) -> bool:
     table = Table(title=title, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)  # fits 80 columns
     for name in ("figure", "area", "year", "truth", "published", ""):
         is_number = name in ("truth", "published")
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "figure", overflow="fold")
+        # No cell is broken: a bound that stands on two lines reads as two numbers.
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="fold")
     for one in compared:
         figure = one.truth
         if figure.period_kind == "year" and figure.branch_id is None:
@@ -334,7 +340,7 @@ def _show(compared: list[truth.Compared]) -> bool:
     _say(f"{equal} of {len(compared)} published figures equal the truth (days to years, all branches)")
     if equal < len(right):
         _say(f"{len(right) - equal} are known in part: no value, and the bound and share that the reports give")
-    console.print(f"[bold yellow]{BANNER}[/]")
+    console.print(f"[bold yellow]{BANNER}[/]", soft_wrap=True)
     return not wrong
 
 

@@ -67,8 +67,8 @@ class Configuration(Model):
     @property
     def config_hash(self) -> str:
         # Keys sorted: `options` are free, so their order in the file would otherwise reach the hash.
-        # Who is told changes no table, and must not have all of them built anew.
-        left_out: Any = {"folder": True, "library": {"alerts"}}
+        # Who is told, and what now is, changes no table, and must not have all of them built anew.
+        left_out: Any = {"folder": True, "library": {"alerts", "simulated_now_at"}}
         text = json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

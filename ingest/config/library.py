@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from ingest.config.alerts import Alerts
 from ingest.config.doors import Calibration, CountDecision, Estimation, Line, StructuralBreak
@@ -53,7 +53,12 @@ class Reporting(Model):
 
 
 class Library(Model):
-    """`library.yaml`."""
+    """`library.yaml`.
+
+    Attributes:
+        simulated_now_at: where the time of a simulated library stands. Without it the pages would open on doors that
+            have been silent for years, because nobody has simulated those years.
+    """
 
     library_id: Identifier
     name: str
@@ -61,6 +66,7 @@ class Library(Model):
     holidays_country: str | None = None
     holidays_language: str | None = None
     is_simulated: bool = False
+    simulated_now_at: AwareDatetime | None = None
     reporting: Reporting
     areas: tuple[Area, ...]
     branches: tuple[Branch, ...]
@@ -89,6 +95,8 @@ class Library(Model):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Library:
+        if self.simulated_now_at is not None and not self.is_simulated:
+            raise ValueError("simulated_now_at is for a library with is_simulated: true; a real one has the real time")
         areas = require_unique("area", (a.area_id for a in self.areas))
         branches = require_unique("branch", (b.branch_id for b in self.branches))
         lines = require_unique("line", (line.line_id for line in self.lines))

@@ -23,6 +23,8 @@ from ingest.config.sources import Source
 from ingest.errors import ConfigurationError
 
 DECISIONS_FILE = "event_decisions.yaml"
+# What pydantic says in its own terms.
+_IN_WORDS = {"extra_forbidden": "there is no such key", "missing": "is missing"}
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -93,6 +95,11 @@ def read_yaml(path: Path, *, required: bool = True) -> Any:
         return None
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        told = ", ".join(part for part in (error.context, error.problem) if part)
+        raise ConfigurationError(f"{path} can't be read: {place}{told}.", next_action="Mend the file.") from error
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: no UTF-8, or a date such as 2023-02-30
         raise ConfigurationError(f"{path} can't be read: {error}.", next_action="Mend the file.") from error
 
@@ -167,5 +174,6 @@ def _say(error: ValidationError, path: Path, key: str = "") -> str:
     lines = [f"{path}:"]
     for detail in error.errors():
         where = ".".join(str(part) for part in (key, *detail["loc"]) if part != "")
-        lines.append(f"  {where or '(whole file)'}: {detail['msg']}")
+        told = _IN_WORDS.get(detail["type"], detail["msg"]).rstrip(".")
+        lines.append(f"  {where or '(whole file)'}: {told}.")
     return "\n".join(lines)

@@ -660,3 +660,31 @@ def test_a_receivers_address_in_the_description_is_refused(folder: Path, alerts:
     library["alerts"] = alerts
     write(folder, "library", library)
     assert words in refused(folder)
+
+
+def test_a_broken_file_is_told_by_its_line(folder: Path) -> None:
+    """The description has hundreds of lines, and its author is no programmer."""
+    (folder / "library.yaml").write_text("library_id: a\nareas:\n  - {area_id: 1\nzone: x\n", encoding="utf-8")
+    assert "library.yaml can't be read: line 4, column 5: " in refused(folder)
+
+
+def test_a_misspelt_key_is_told_in_words(folder: Path) -> None:
+    """`is_simulatd` would otherwise publish invented figures as real ones."""
+    value = parsed(folder, "library")
+    write(folder, "library", {**value, "is_simulatd": True})
+    assert "is_simulatd: there is no such key. Mend the file." in refused(folder)
+
+
+def test_only_a_simulated_library_has_a_time_of_its_own(folder: Path) -> None:
+    """A real one with a stopped clock would never find a door silent. What now is reaches no table, so no rebuild."""
+    value = parsed(folder, "library")
+    now = {"simulated_now_at": "2024-07-01T04:00:00Z"}
+    write(folder, "library", {**value, "is_simulated": False, **now})
+    assert "simulated_now_at is for a library with is_simulated" in refused(folder)
+    write(folder, "library", {**value, "is_simulated": True})
+    before = load(folder).config_hash
+    write(folder, "library", {**value, "is_simulated": True, **now})
+    assert load(folder).library.simulated_now_at == datetime(2024, 7, 1, 4, tzinfo=UTC)
+    assert load(folder).config_hash == before
+    write(folder, "library", {**value, "is_simulated": True, "simulated_now_at": "2024-07-01T04:00:00"})
+    assert "simulated_now_at" in refused(folder)

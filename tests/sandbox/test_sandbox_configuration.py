@@ -14,6 +14,7 @@ from ingest import config
 from ingest.adapters import adapter_for
 from ingest.config import Configuration
 from ingest.library_tables import public_holidays, write_library_tables
+from sandbox.world import CLOCK
 
 FIRST_FIGURES = [
     "visits", "visits_per_open_hour", "visits_per_inhabitant", "events_held", "event_attendances",
@@ -62,6 +63,7 @@ def test_eleven_branches_in_2023_and_six_and_five_from_2024(description: Configu
 def test_the_simulated_library_says_so_and_knows_its_holidays_in_norwegian(description: Configuration) -> None:
     """A wrong language would fall back to English in silence."""
     assert description.library.is_simulated
+    assert description.library.simulated_now_at == CLOCK
     assert (date(2023, 5, 17), "Grunnlovsdag") in public_holidays(description.library)
 
 
