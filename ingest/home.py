@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ingest.catalogue import Arrival, Catalogue, Receipt
-from ingest.errors import PermanentFailure
+from ingest.errors import ConfigurationError, PermanentFailure
 from ingest.landing import BlobStore, make_durable
 
 
@@ -25,6 +26,22 @@ class Home:
     def from_environment(cls) -> Home:
         """`LEVENDE_HOME`, or `./data`."""
         return cls(Path(os.environ.get("LEVENDE_HOME", "data")).absolute())
+
+    def writable(self) -> Home:
+        """The same home, made where it is missing.
+
+        Raises:
+            ConfigurationError: nothing can be written there.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):  # whoever owns the folder, and whatever disk it is on
+                return self
+        except OSError as error:
+            raise ConfigurationError(
+                f"nothing can be written to the data folder {self.root} ({error.strerror}).",
+                next_action="Mend its owner or its disk, or name another folder with --home or LEVENDE_HOME.",
+            ) from error
 
     @property
     def landing(self) -> Path:

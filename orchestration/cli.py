@@ -21,6 +21,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 
 if TYPE_CHECKING:
+    from ingest.config import Configuration
     from orchestration.runner import RunReport
 
 DONE, BLOCKED, MISUSED = 0, 1, 2
@@ -47,6 +48,25 @@ def settle(config: Path | None, home: Path | None) -> None:
     """Fix home and description for this process and its children, whatever folder they change to."""
     os.environ["LEVENDE_CONFIG"] = str((config or Path(os.environ.get("LEVENDE_CONFIG", "config"))).absolute())
     os.environ["LEVENDE_HOME"] = str((home or Path(os.environ.get("LEVENDE_HOME", "data"))).absolute())
+
+
+def described() -> Configuration:
+    """The description, checked down to the options of its adapters; a simulated library's clock is stopped by it.
+
+    Raises:
+        ConfigurationError: it is wrong; the message names file and key.
+    """
+    from ingest import config as description
+    from ingest.adapters import adapter_for
+
+    configuration = description.load()
+    for source in configuration.sources:
+        adapter_for(source)
+    now = configuration.library.simulated_now_at
+    if now is not None and not os.environ.get("LEVENDE_CLOCK"):
+        os.environ["LEVENDE_CLOCK"] = now.isoformat()
+        say(f"simulated library: its clock stands at {now:%Y-%m-%d %H:%M} UTC (LEVENDE_CLOCK sets another)")
+    return configuration
 
 
 @contextmanager
@@ -89,7 +109,6 @@ def run(
     """Read what arrived, build every table, judge, publish, and print the figures."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
         from ingest.contracts import FAMILIES
         from ingest.errors import ConfigurationError
         from ingest.home import Home
@@ -97,14 +116,14 @@ def run(
 
         if family is not None and family not in FAMILIES:
             raise ConfigurationError(f"no family {family!r}.", next_action=f"Use one of: {', '.join(FAMILIES)}.")
-        configuration = description.load()
+        configuration = described()
         quiet_tools()
         say("starting")
         from orchestration.clock import parse_moment
         from orchestration.runner import bury_dead_runs, instance_of, run_job
 
         moment = parse_moment(as_of, "--as-of") if as_of else None
-        data = Home.from_environment()
+        data = Home.from_environment().writable()
         with instance_of(data) as instance:
             for run_id in bury_dead_runs(instance):
                 say(f"run {run_id[:8]} had lost its process; told as failed")
@@ -274,14 +293,13 @@ def ingest(
     """Sweep, ask and read one source, and say what came of it. Builds and publishes nothing."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
         from ingest import pipeline
         from ingest.errors import ConfigurationError
         from ingest.home import Home
         from orchestration.clock import clock
         from orchestration.warehouse import writer_lock
 
-        data, configuration = Home.from_environment(), description.load()
+        data, configuration = Home.from_environment().writable(), described()
         chosen = configuration.source(source)
         if not chosen.enabled:
             raise ConfigurationError(
@@ -320,13 +338,13 @@ def inbox(
     """Receive what sources push, until Ctrl-C. A post is acknowledged when it is stored; the sensor reads it."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
         from ingest import inbox as receiver
         from ingest.home import Home
         from orchestration.clock import clock
 
+        data, configuration = Home.from_environment().writable(), described()
         clock()  # a LEVENDE_CLOCK that is no moment is told now, not to a device
-        receiver.serve(Home.from_environment(), description.load(), clock, host=host, port=port, tell=say)
+        receiver.serve(data, configuration, clock, host=host, port=port, tell=say)
 
 
 @app.command("alerts")
@@ -350,7 +368,7 @@ def alerts_command(
         if test:
             _send_test(configuration, clock())
             return
-        ledger = alerts.Ledger.of(Home.from_environment())
+        ledger = alerts.Ledger.of(Home.from_environment().writable())
         try:
             for line in alerts.listing(ledger, configuration, history):
                 out.print(escape(line))
@@ -396,26 +414,27 @@ def doctor(config: ConfigOption = None, home: HomeOption = None) -> None:
             if sign.state == "fail":
                 failed.append(sign.name)
         if failed:
-            raise typer.Exit(MISUSED if "configuration" in failed else BLOCKED)
+            raise typer.Exit(MISUSED if {"configuration", "home"} & set(failed) else BLOCKED)
 
 
 @app.command()
 def ui(
     config: ConfigOption = None,
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="The operators' pages.")] = 3000,
-    staff_port: Annotated[int, typer.Option(help="The staff's read-only pages, under /lineage.")] = 3001,
-    code_port: Annotated[int, typer.Option(help="The code server.")] = 4266,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The operators' pages.")] = 3000,
+    staff_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The staff's read-only pages, under /lineage.")
+    ] = 3001,
+    code_port: Annotated[int, typer.Option(min=1, max=65535, help="The code server.")] = 4266,
 ) -> None:
     """Start schedules, sensor and pages, all on 127.0.0.1, until Ctrl-C. One of them ending ends all."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
         from ingest.home import Home
         from orchestration.supervise import Ports, Supervisor
 
-        description.load()
-        supervisor = Supervisor(Home.from_environment(), Ports(code_port, port, staff_port), say)
+        data, _configuration = Home.from_environment().writable(), described()
+        supervisor = Supervisor(data, Ports(code_port, port, staff_port), say)
         raise typer.Exit(supervisor.run())
 
 

@@ -17,7 +17,7 @@ from ingest import config, pipeline
 from ingest.adapters import adapter_for
 from ingest.config import Configuration
 from ingest.contracts import FAMILIES
-from ingest.errors import IngestError, TransientFailure
+from ingest.errors import ConfigurationError, IngestError, TransientFailure
 from ingest.home import Home
 from ingest.http import Limits, Session
 from ingest.instagram import graph_reference, tokens
@@ -86,6 +86,11 @@ def examine(home: Home, ports: dict[str, int]) -> Iterator[Sign]:
         looks.append(("instagram", lambda _home: _instagram(configuration)))
         looks.insert(2, ("pending", lambda home: _pending(home, configuration)))
     looks.append(("tools", _tools))
+    try:
+        home.writable()
+    except ConfigurationError as error:
+        yield Sign("home", "fail", str(error))
+        looks = []  # every one of them would only say the same
     for name, look in looks:
         try:
             yield from look(home)
@@ -133,7 +138,6 @@ def _instagram(configuration: Configuration) -> Iterator[Sign]:
 
 
 def _disk(home: Home) -> Iterator[Sign]:
-    home.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home.root).free
     words = f"{free / 1024**3:.1f} GB free at {home.root}"
     yield Sign("disk", "ok", words) if free > LOW_DISK_BYTES else Sign("disk", "warn", f"{words}; make room.")

@@ -88,8 +88,12 @@ class Supervisor:
         """Until SIGINT or SIGTERM. Exit code 0 when told to stop, 1 when a child died.
 
         Raises:
-            ConfigurationError: a port is taken.
+            ConfigurationError: a port is taken, or named twice.
         """
+        if len(set(vars(self.ports).values())) < len(vars(self.ports)):
+            raise ConfigurationError(
+                "two of the servers are to listen on one port.", next_action="Give each its own: `levende ui --help`."
+            )
         taken = [str(port) for port in vars(self.ports).values() if not port_is_free(port)]
         if taken:
             raise ConfigurationError(

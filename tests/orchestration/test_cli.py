@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import _small_library as small
@@ -65,6 +66,46 @@ def test_a_misspelt_family_source_or_moment_is_wrong_use(fresh: Library) -> None
     assert (code, "Write it as" in output) == (2, True)
     code, output = _levende("ingest", "door_nowhere")
     assert (code, small.SOURCE in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [("run",), ("ingest", small.SOURCE), ("inbox", "--port", "0"), ("alerts",), ("ui",), ("doctor",)]
+)
+def test_a_home_that_takes_no_files_is_wrong_use(fresh: Library, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A full disk, another owner, a slip of the pen: the message names the folder instead of a line of our code."""
+    (tmp_path / "a file").touch()
+    code, output = _levende(*command, "--home", str(tmp_path / "a file" / "home"))
+    assert code == 2
+    assert f"nothing can be written to the data folder {tmp_path / 'a file' / 'home'}" in output
+    assert "--home or LEVENDE_HOME" in output
+
+
+def test_an_adapter_that_is_not_there_is_told_once_and_before_anything_lands(fresh: Library, project: Path) -> None:
+    """One slip in sources.yaml, one message."""
+    small.write_config(fresh.folder, project, sources=[{**small.SOURCES[0], "adapter": "interval_cvs"}])
+    for command in (("run",), ("ingest", small.SOURCE), ("ui",)):
+        code, output = _levende(*command)
+        assert (code, output.count("no adapter 'interval_cvs'")) == (2, 1)
+    assert fresh.home.catalogue.receipts() == []
+
+
+def test_a_port_that_cannot_be_is_wrong_use(fresh: Library) -> None:
+    """A trace of the socket module says nothing to whoever typed a digit too many."""
+    assert _levende("ui", "--port", "99999")[0] == 2
+
+
+def test_a_simulated_library_stands_still_where_its_time_ends(
+    fresh: Library, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years later every door of it would be silent, and the first look at the pages would be a page of alarms."""
+    monkeypatch.delenv("LEVENDE_CLOCK", raising=False)
+    small.write_config(fresh.folder, project, simulated_now_at="2024-07-01T04:00:00Z")
+    small.drop(fresh.home.root, "a.csv", small.door_csv())
+    code, output = _levende("ingest", small.SOURCE)
+    assert (code, "its clock stands at 2024-07-01 04:00 UTC" in output) == (0, True)
+    assert {receipt.received_at for receipt in fresh.home.catalogue.receipts()} == {datetime(2024, 7, 1, 4, tzinfo=UTC)}
+    monkeypatch.setenv("LEVENDE_CLOCK", "2024-08-01T04:00:00Z")
+    assert "clock stands" not in _levende("ingest", small.SOURCE)[1]
 
 
 def test_an_inbox_that_could_take_nothing_does_not_start(fresh: Library) -> None:

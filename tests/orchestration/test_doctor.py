@@ -16,6 +16,7 @@ from _small_library import Library
 from parsed_dbt import put_into
 
 from ingest.catalogue import Arrival
+from ingest.home import Home
 from ingest.pipeline import sweep
 from orchestration.clock import clock
 from orchestration.doctor import Sign, examine, port_is_free, wanted_variables
@@ -44,6 +45,14 @@ def test_what_has_landed_and_is_unread_is_told(landed: Library) -> None:
     """A run that was cut off, and nobody looked since."""
     assert any("1 blobs of doors are landed and unread" in sign.message for sign in _signs(landed, "warn"))
     assert _signs(landed, "fail") == []
+
+
+def test_a_home_that_takes_no_files_is_one_failure_and_not_six(fresh: Library, tmp_path: Path) -> None:
+    """Whoever looks for what to mend needs the cause, not what follows from it."""
+    (tmp_path / "a file").touch()
+    signs = list(examine(Home(tmp_path / "a file" / "home"), {}))
+    assert [sign.name for sign in signs if sign.state == "fail"] == ["home"]
+    assert [sign.name for sign in signs if sign.state == "ok"] == ["configuration"]
 
 
 def test_a_lost_blob_is_a_failure_and_one_without_a_receipt_is_not(landed: Library) -> None:

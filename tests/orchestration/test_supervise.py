@@ -42,6 +42,15 @@ def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path, monkeypatch
     assert supervisor.children == {}
 
 
+def test_two_servers_are_not_given_one_port(tmp_path: Path) -> None:
+    """The second of them would end at once, and take the whole of it down after it had said ready."""
+    one, two = _free_ports(2)
+    supervisor = Supervisor(Home(tmp_path), Ports(one, two, two), print)
+    with pytest.raises(ConfigurationError, match="one port"):
+        supervisor.run()
+    assert supervisor.children == {}
+
+
 def _stand_ins(monkeypatch: pytest.MonkeyPatch, ports: Ports, last: str) -> None:
     """Children that listen and wait, quick to start; the last one does as told."""
     listen = "import socket,time; s=socket.create_server(('127.0.0.1', {})); time.sleep(600)"
