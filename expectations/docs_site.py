@@ -133,8 +133,29 @@ def _build(
     context.build_data_docs(site_names=[_SITE])
     shutil.rmtree(folder / "static", ignore_errors=True)  # 4 MB that our templates don't use
     _check_complete(folder, results)
+    index = folder / "index.html"
+    index.write_text(
+        index.read_text(encoding="utf-8").replace("<!-- what to look at -->", _to_look_at(results, folder)),
+        encoding="utf-8",
+    )
     for page in folder.rglob("*.html"):
         _make_repeatable(page)
+
+
+def _to_look_at(results: Mapping[str, Sequence[RuleResult]], folder: Path) -> str:
+    """What the first page says above its table, which only knows suites that stop publication and suites that don't."""
+    lines = ["<p>A suite holds one table to its rules. ✔: nothing in it stops publication.</p>"]
+    for words, wanted in (("Stops publication", True), ("Warns", False)):
+        found = []
+        for suite, rules in sorted(results.items()):
+            names = ", ".join(escape(r.name) for r in rules if not r.passed and r.is_blocking is wanted)
+            if names:
+                page = next(folder.glob(f"validations/{suite}/**/*.html")).relative_to(folder).as_posix()
+                found.append(f'<li><a href="{escape(page)}">{escape(suite)}</a>: {names}</li>')
+        lines.append(
+            f"<p><b>{words}:</b> {'' if found else 'nothing'}</p>" + (f"<ul>{''.join(found)}</ul>" if found else "")
+        )
+    return "\n".join(lines)
 
 
 def _site_configuration(folder: Path) -> dict[str, Any]:

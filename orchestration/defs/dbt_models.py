@@ -1,5 +1,6 @@
 """The dbt project as assets: one per model, its data tests as checks."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -52,12 +53,33 @@ class LevendeTranslator(DagsterDbtTranslator):
 
 
 def _what_a_test_says(test: Mapping[str, Any]) -> str:
+    """A test in words. One written by hand begins with a comment that says what it holds and what to do."""
+    if header := _header_of(test.get("raw_code") or ""):
+        return header
     kind = (test.get("test_metadata") or {}).get("name", test["name"]).replace("_", " ")
     arguments = (test.get("test_metadata") or {}).get("kwargs") or {}
     about = test.get("column_name") or ", ".join(
         arguments.get("combination_of_columns") or arguments.get("columns") or ()
     )
-    return f"dbt: {kind}{f' of {about}' if about else ''}. A failure names the rows; mend the model or its source."
+    values = ", ".join(str(value) or "(empty)" for value in arguments.get("values") or ())
+    said = {
+        "not null": f"{about} is never null.",
+        "unique": f"No two rows have the same {about}.",
+        "unique combination": f"No two rows have the same {about}.",
+        "accepted values": f"{about} is one of: {values}.",
+        "relationships": f"Each {about} stands in {_table_of(arguments.get('to'))}.",
+    }.get(kind, f"{kind}{f' of {about}' if about else ''}.")
+    return f"{said} A failure names the rows; mend the model or its source."
+
+
+def _header_of(sql: str) -> str:
+    lines = itertools.takewhile(lambda line: line.startswith("--"), sql.strip().splitlines())
+    return " ".join(line.removeprefix("--").strip() for line in lines)
+
+
+def _table_of(reference: Any) -> str:
+    """The model of a `ref('…')` as people name it."""
+    return str(reference or "").removeprefix("ref('").removesuffix("')") or "the table that it points to"
 
 
 project = prepared(Home.from_environment())

@@ -24,7 +24,7 @@ def landing_spec(source: Source) -> dg.AssetSpec:
         policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=source.expected_every_hours))
     return dg.AssetSpec(
         landing_key(source.source_id),
-        description=f"{source.description} Bytes as received, immutable.",
+        description=f"{source.description.rstrip('.')}. Bytes as received, immutable.",
         owners=[source.owner],
         group_name="landing",
         kinds={"api" if adapter.polls else "file", source.adapter},

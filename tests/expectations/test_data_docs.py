@@ -21,6 +21,7 @@ SUITE = suite_of(
     {"name": "gone", "type": "expect_column_values_to_not_be_null", "kwargs": {"column": "gone"}},
     {"name": "wrong", "type": "expect_column_values_to_be_null", "kwargs": {"column": "n", "colour": 1}},
 )
+RULE = {"name": "few", "type": "expect_column_values_to_be_between", "kwargs": {"column": "n", "max_value": 2}}
 FRAME = pd.DataFrame({"name": ["a", "<script>alert(1)</script>"], "n": [1, 5]})
 
 
@@ -48,6 +49,21 @@ def test_the_pages_show_rules_rows_and_what_to_do(results: dict[str, tuple[RuleR
         assert words in page
     assert page.count("raised an exception") == 2
     assert "Things that are counted." in found["expectations/kpi_thing.html"]
+
+
+def test_the_first_page_says_what_to_look_at(results: dict[str, tuple[RuleResult, ...]], tmp_path: Path) -> None:
+    """Forty rows of ticks hide the one rule that warns; and a tick must not be taken for more than it says."""
+    index = build(results, tmp_path / "data_docs").read_text("utf-8")
+    stops, warns = index.split("<b>Warns:</b>")
+    assert re.search(
+        r'<b>Stops publication:</b>.*<a href="validations/[^"]+">kpi_thing</a>: few, named, gone, wrong', stops, re.S
+    )
+    assert warns.lstrip().startswith("nothing")
+    assert "Batch ID" not in index
+    softer = suite_of({**RULE, "severity": "warn"})
+    index = build({softer.name: validate(FRAME, softer)}, tmp_path / "other", (softer,)).read_text("utf-8")
+    assert "<b>Stops publication:</b> nothing" in index
+    assert re.search(r"<b>Warns:</b>.*kpi_thing</a>: few", index, re.S)
 
 
 def test_every_link_leads_to_a_page(results: dict[str, tuple[RuleResult, ...]], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_every_table_and_model_names_its_columns(specs: dict[dg.AssetKey, Any]) 
 def test_every_check_says_what_its_failure_means_and_whose_it_is(check_specs: list[dg.AssetCheckSpec]) -> None:
     """A red mark without words is a riddle at seven in the morning."""
     assert [spec.key for spec in check_specs if not spec.description or not spec.metadata.get("owner")] == []
+
+
+def test_a_test_of_dbt_is_told_in_words(check_specs: list[dg.AssetCheckSpec]) -> None:
+    """Its name is a line of identifiers; who finds it red reads what it holds, and the values that it allows."""
+    told = {spec.key: spec.description or "" for spec in check_specs if spec.asset_key.path[-1] == "figures"}
+    words = list(told.values())
+    assert any("comparability is one of: (empty), B, D, S." in text for text in words)
+    assert any(text.startswith("Each figure_id stands in dim_figure.") for text in words)
+    assert any(text.startswith("Fails when a defined figure has no row at all") for text in words)
+
+
+def test_a_source_is_described_in_whole_sentences(specs: dict[dg.AssetKey, Any]) -> None:
+    """The description comes from sources.yaml, where most people leave the full stop out."""
+    for key, node in specs.items():
+        if key.path[0] == "landing":
+            assert re.search(r"\w\. Bytes as received, immutable\.$", node.description or "")
 
 
 def test_every_published_table_has_a_blocking_check(
