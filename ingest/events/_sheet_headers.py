@@ -1,13 +1,16 @@
 """The words by which people name the columns of a programme sheet, and the words that they write into its cells.
 
 What belongs here: the table itself, in bokmål, nynorsk and English; a library adds its own words in the source's
-options. What does not: reading cells (`_workbook`) and what they mean together (`programme_sheet`). Words are compared
+options. What does not: reading cells (`_workbook`) and what they mean together (`_sheet_rows`). Words are compared
 without case, space, a trailing colon or star, and what stands in parentheses.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+from ingest.wording import name_key
 
 HEADERS: Mapping[str, tuple[str, ...]] = {
     "event_id": (
@@ -51,6 +54,9 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "method": ("metode", "hvordan talt", "korleis talt", "tellemåte", "teljemåte", "method", "how counted"),
     "reported_on": ("rapportert", "rapportert dato", "talt dato", "innmeldt", "reported", "reported on", "counted on"),
 }
+
+# Roles that hold a number of people.
+COUNTS = ("on_site", "online", "adults", "children")
 
 # Columns that sheets often have and nobody needs here. They are never read.
 IGNORED: frozenset[str] = frozenset(
@@ -115,3 +121,8 @@ MONTHS: tuple[tuple[str, ...], ...] = (
     ("november", "nov"),
     ("desember", "december", "des", "dec"),
 )
+
+
+def header_key(text: str) -> str:
+    """A header as it is compared: `Dato (dd.mm.åååå)*:` is `dato`."""
+    return name_key(re.sub(r"\([^()]*\)", " ", text)).rstrip(" :*.").lstrip("* ")

@@ -1,7 +1,7 @@
 """Workbooks and CSV files as plain grids of values, within bounds that hold before anything is opened.
 
 What belongs here: bytes to cells, and what cells can't say themselves (hidden sheets, merges, lost formulas). What does
-not: what columns mean (`programme_sheet`).
+not: what columns mean (`_sheet_tables`).
 
 A workbook is outside input: a zip that may unpack to gigabytes, and XML that may name entities or merge a billion
 cells. Sizes are checked in the zip's own list, which the unpacking then keeps to; entities are refused by defusedxml,

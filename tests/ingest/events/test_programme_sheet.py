@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from ingest.adapters import adapter_for
 from ingest.config import load
 from ingest.errors import ConfigurationError, PermanentFailure
-from ingest.events.programme_sheet import ProgrammeSheetOptions
+from ingest.events._sheet_options import ProgrammeSheetOptions
 from ingest.events.sheet_template import HEADERS, attendance_template, write_attendance_template
 from ingest.home import Home
 from ingest.lake import Lake

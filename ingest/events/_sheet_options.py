@@ -1,0 +1,57 @@
+"""What the source of a programme sheet may say under `options`.
+
+What belongs here: the options and their proof. What does not: the usual names of columns (`_sheet_headers`), and what
+every source of claims may say (`_options`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ingest import wording
+from ingest.events._options import ClaimOptions
+from ingest.events._sheet_headers import HEADERS, header_key
+
+
+class ProgrammeSheetOptions(ClaimOptions):
+    """What a source of this form may say.
+
+    Attributes:
+        columns: more header names by role; the roles and their usual names stand in docs/attendance.md.
+        ignore_columns: headers that are known and not read.
+        branch_from_sheet: whether a sheet's name is the branch of rows that name none.
+        method: how people were counted where no cell says it.
+        delimiter: of CSV files; `auto`, or the character itself.
+        encodings: of CSV files, tried in order.
+    """
+
+    zone: str = "Europe/Oslo"
+    columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    ignore_columns: tuple[str, ...] = ()
+    partner_separators: tuple[str, ...] = (",", ";")
+    branch_from_sheet: bool = False
+    method: Literal["counted", "estimated", "tickets"] | None = None
+    delimiter: str = "auto"
+    encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
+
+    _delimiter = field_validator("delimiter")(wording.known_delimiter)
+    _encodings = field_validator("encodings")(wording.known_encodings)
+
+    @model_validator(mode="after")
+    def _names_columns(self) -> ProgrammeSheetOptions:
+        unknown = sorted(set(self.columns) - set(HEADERS))
+        if unknown:
+            raise ValueError(f"columns names {', '.join(unknown)}; known are {', '.join(HEADERS)}")
+        owners: dict[str, str] = {}
+        for role, names in self.columns.items():
+            for name in names:
+                if owners.setdefault(header_key(name), role) != role:
+                    raise ValueError(f"the header {name!r} stands for both {owners[header_key(name)]} and {role}")
+        return self
+
+    def roles(self) -> dict[str, str]:
+        """Role by header; the library's own words win over the usual ones."""
+        usual = {header_key(name): role for role, names in HEADERS.items() for name in names}
+        return usual | {header_key(name): role for role, names in self.columns.items() for name in names}

@@ -1,0 +1,318 @@
+"""From the rows of a programme sheet to events and reports of attendance.
+
+What belongs here: what the cells of a row mean together, and what makes a row none of an event. What does not: single
+cells (`_sheet_cells`), columns (`_sheet_tables`), and what all publishers' claims have in common (`_feeds`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from ingest import wording
+from ingest.adapters import Reject
+from ingest.catalogue import Receipt
+from ingest.config import Source
+from ingest.events import _feeds, _rows, _spans, _words
+from ingest.events._feeds import Claim
+from ingest.events._rows import Span
+from ingest.events._sheet_cells import clocks_of, count_of, day_of, text_of
+from ingest.events._sheet_faults import FAULTS, CellFault
+from ingest.events._sheet_headers import COUNTS, METHODS, STATUSES, TOTALS, header_key
+from ingest.events._sheet_options import ProgrammeSheetOptions
+from ingest.events._sheet_tables import Table
+from ingest.events._spans import Moment
+from ingest.events._workbook import Grid
+from ingest.home import naive_utc
+from ingest.wording import name_key
+
+# These may be merged over several events: what the block says holds for each. A count may not.
+_SHARED = ("date", "end_date", "start_time", "end_time", "branch", "venue", "category", "audience", "title", "status")
+
+_CANCELLED = re.compile(r"\W*(?:avlyst|avlyses|kansellert|cancelled|canceled)\b", re.IGNORECASE)
+_POSTPONED = re.compile(r"\W*(?:utsatt|utsett|postponed)\b", re.IGNORECASE)
+_SHORT_NUMBER = re.compile(r"[0-9]{1,4}")
+
+
+class Report(NamedTuple):
+    """What one row says about attendance; counts are None where not told, and all None where taken back."""
+
+    on_site: int | None
+    online: int | None
+    adults: int | None
+    children: int | None
+    method: str | None
+    reported_on: date | None
+
+
+@dataclass
+class Result:
+    """What a file says, by event: rows of event_observations, reports and their rows of attendance_reports."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reports: dict[str, tuple[Report, dict[str, Any]]] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def refuse(self, pointer: str, reason: str) -> None:
+        self.rejects.append(Reject(pointer, reason, *FAULTS[reason]))
+
+
+class Reader:
+    """Reads one sheet's rows into a result."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        table: Table,
+        receipt: Receipt,
+        source: Source,
+        options: ProgrammeSheetOptions,
+        result: Result,
+    ) -> None:
+        self.grid = grid
+        self.table = table
+        self.source = source
+        self.options = options
+        self.result = result
+        self.received_at = naive_utc(receipt.received_at)
+        self.values = dict(grid.rows)
+        self.statuses = {name_key(word): status for status, words in STATUSES.items() for word in words}
+        self.methods = {name_key(word): method for method, words in METHODS.items() for word in words}
+
+    def read(self) -> None:
+        """All rows below the header; one that can't be read costs only itself."""
+        for number, values in self.grid.rows:
+            if number < self.table.first_row or self._is_other(number, values):
+                continue
+            try:
+                self._row(number)
+            except CellFault as fault:
+                self.result.refuse(self.grid.pointer(number, fault.column), fault.reason)
+
+    def _is_other(self, number: int, values: list[Any]) -> bool:
+        """Whether a row is blank where we read, the header again, a heading over the table's width, or a sum."""
+        read = [(role, c) for role, columns in self.table.at.items() for c in columns]
+        told = {role: values[c] for role, c in read if c < len(values) and values[c] is not None}
+        if not told:
+            return True
+        texts = [(header_key(v), c) for c, v in enumerate(values) if isinstance(v, str) and c in self.table.headers]
+        if len(texts) > 1 and all(text == self.table.headers[c] for text, c in texts):
+            return True
+        if "date" in self.table.at and self._at(number, "date") is not None:
+            return False
+        block = next((m for c in range(len(values)) if (m := self.grid.merges.get((number, c + 1)))), None)
+        if block is not None and block.right - block.left >= 2 and len(told) == 1:
+            return True
+        first = next((name_key(v) for v in values if isinstance(v, str)), "").rstrip(" :")
+        return first in TOTALS or first.split(" ")[0] in TOTALS
+
+    def _row(self, number: int) -> None:
+        title = self._text(number, "title")
+        start, end = self._dates(number)
+        series_id = self._series(number, start, title)
+        claim = None
+        if "title" in self.table.at:
+            if start is None:
+                raise CellFault("missing_date", self._column("date"))
+            if title is None:
+                raise CellFault("missing_title", self._column("title"))
+            claim = self._claim(number, series_id, _dates_of(start, end, self._column("end_date")), title)
+        report = self._report(number, start.at if start is not None else None)
+        if claim is not None:
+            if report is not None and claim.status == "cancelled" and (report.on_site or report.online):
+                claim.flags.append("attendance_despite_cancelled")
+            row = _feeds.row_of(self.source, claim)
+            if self.result.rows.setdefault(series_id, row)["content_hash"] != row["content_hash"]:
+                raise CellFault("duplicate_id", self._column("event_id"))
+        if report is not None:
+            kept, _ = self.result.reports.setdefault(
+                series_id, (report, self._report_row(number, series_id, report, start if claim is None else None))
+            )
+            if kept != report:
+                raise CellFault("duplicate_id", self._column("event_id"))
+
+    # cells
+
+    def _column(self, role: str) -> int | None:
+        return next(iter(self.table.at.get(role, ())), None)
+
+    def _at(self, number: int, role: str) -> Any:
+        """A role's value in a row; where the cell is merged over rows and may be shared, the block's value."""
+        column = self._column(role)
+        if column is None:
+            return None
+        return self._cell(number, column, is_shared=role in _SHARED)
+
+    def _cell(self, number: int, column: int, *, is_shared: bool = False) -> Any:
+        values = self.values.get(number, [])
+        value = values[column] if column < len(values) else None
+        block = self.grid.merges.get((number, column + 1))
+        if block is not None and block.bottom > block.top and block.left == column + 1 and is_shared:
+            above = self.values.get(block.top, [])
+            value = above[column] if column < len(above) else None
+        return value
+
+    def _text(self, number: int, role: str) -> str | None:
+        return text_of(self._at(number, role), self._column(role))
+
+    # what they mean
+
+    def _dates(self, number: int) -> tuple[Moment | None, Moment | None]:
+        """Start and end, as far as told.
+
+        Raises:
+            CellFault: a date or time can't be read, or two cells tell two times.
+        """
+        column, time_column = self._column("date"), self._column("start_time")
+        day = day_of(self._at(number, "date"), column)
+        if day is None:
+            return None, None
+        on, clock = day
+        opens, closes = clocks_of(self._at(number, "start_time"), time_column)
+        if clock is not None and opens is not None and clock != opens:
+            raise CellFault("two_times", time_column)
+        opens = opens or clock
+        until, _ = clocks_of(self._at(number, "end_time"), self._column("end_time"))
+        closes = until or closes
+        last = day_of(self._at(number, "end_date"), self._column("end_date"))
+        zone = self.options.zone
+        start = _spans.wall(on, opens, zone)
+        if last is not None:
+            last_on, last_clock = last
+            ends = closes or last_clock
+            if last_on == on and opens is not None and ends is None:
+                return start, None
+            return start, _spans.wall(last_on, ends, zone)
+        if closes is None or opens is None:
+            return start, None
+        if closes > opens:
+            return start, _spans.wall(on, closes, zone)
+        if closes == opens:
+            return start, None
+        return start, _spans.wall(on + timedelta(days=1), closes, zone)._replace(flags=("ends_after_midnight",))
+
+    def _series(self, number: int, start: Moment | None, title: str | None) -> str:
+        """The event's id. Short numbers begin again each year, so they are told apart by the year of the date."""
+        own = self._text(number, "event_id")
+        if own is not None:
+            if _SHORT_NUMBER.fullmatch(own):
+                if start is None:
+                    raise CellFault("id_needs_date", self._column("date"))
+                own = f"{start.on.year}/{int(own)}"
+            return _feeds.short_id(own) or own
+        if "title" not in self.table.at:
+            raise CellFault("missing_id", self._column("event_id"))
+        told = [str(start.at) if start else "", name_key(title or ""), name_key(self._branch(number) or "")]
+        return f"no-id-{_rows.sha(chr(31).join(told))[:20]}"
+
+    def _branch(self, number: int) -> str | None:
+        branch = self._text(number, "branch")
+        return self.grid.name if branch is None and self.options.branch_from_sheet else branch
+
+    def _claim(self, number: int, series_id: str, dates: Span, title: str) -> Claim:
+        claim = Claim(self.grid.pointer(number), series_id, dates)
+        if series_id.startswith("no-id-"):
+            claim.flags.append("no_id")
+        claim.title = claim.say(title)
+        claim.location = claim.say(self._text(number, "venue"))
+        claim.categories = claim.say_all((self._branch(number), self._text(number, "category")))
+        claim.audience_claims = wording.listed(claim.say(self._text(number, "audience")))
+        claim.partner_claims = claim.say_partners(self._partners(number))
+        word = name_key(self._text(number, "status") or "")
+        claim.status = self.statuses.get(word, "scheduled")
+        if word not in self.statuses:
+            claim.flags.append("unknown_status")
+        if not word:
+            for pattern, status in ((_CANCELLED, "cancelled"), (_POSTPONED, "postponed")):
+                if pattern.match(title):
+                    claim.status = status
+                    claim.flags.append("status_from_title")
+        return claim
+
+    def _partners(self, number: int) -> Iterator[str]:
+        separators = "|".join(["\n", *(re.escape(s) for s in self.options.partner_separators)])
+        for column in self.table.at.get("partner", ()):
+            told = text_of(self._cell(number, column), column)
+            yield from re.split(separators, told or "")
+
+    def _report(self, number: int, starts_at: datetime | None) -> Report | None:
+        """The row's attendance, or None when it says nothing. What can't be read is a reject; the event stays."""
+        counts: dict[str, int | None] = {}
+        is_told, is_estimated, is_faulty = False, False, False
+        for role in COUNTS:
+            column = self._column(role)
+            if column is None:
+                continue
+            try:
+                count, state = self._count(number, column)
+            except CellFault as fault:
+                self.result.refuse(self.grid.pointer(number, column), fault.reason)
+                is_faulty = True
+                continue
+            if state != "blank":
+                is_told = True
+                counts[role] = count
+                is_estimated = is_estimated or state == "estimated"
+        if is_faulty or not is_told:
+            return None
+        try:
+            return self._whole_report(number, counts, is_estimated, starts_at)
+        except CellFault as fault:
+            self.result.refuse(self.grid.pointer(number, fault.column), fault.reason)
+            return None
+
+    def _whole_report(
+        self, number: int, counts: Mapping[str, int | None], is_estimated: bool, starts_at: datetime | None
+    ) -> Report:
+        is_future = starts_at is not None and starts_at > self.received_at
+        if is_future and any(count is not None for count in counts.values()):
+            raise CellFault("future_attendance")
+        on_site, adults, children = (counts.get(role) for role in ("on_site", "adults", "children"))
+        if adults is not None and children is not None:
+            on_site = adults + children if on_site is None else on_site
+            if on_site != adults + children:
+                raise CellFault("counts_contradict", self._column("on_site"))
+        if on_site is not None and max(adults or 0, children or 0) > on_site:
+            raise CellFault("counts_contradict", self._column("on_site"))
+        word = name_key(self._text(number, "method") or "")
+        if word and word not in self.methods:
+            raise CellFault("unknown_method", self._column("method"))
+        method = self.methods.get(word) or ("estimated" if is_estimated else self.options.method)
+        reported = day_of(self._at(number, "reported_on"), self._column("reported_on"))
+        return Report(on_site, counts.get("online"), adults, children, method, reported[0] if reported else None)
+
+    def _count(self, number: int, column: int) -> tuple[int | None, str]:
+        block = self.grid.merges.get((number, column + 1))
+        if block is not None and block.bottom > block.top and self._cell(block.top, block.left - 1) is not None:
+            raise CellFault("one_count_for_several", column)
+        return count_of(self._cell(number, column), column)
+
+    def _report_row(self, number: int, series_id: str, report: Report, start: Moment | None) -> dict[str, Any]:
+        """A report's row. A sheet of numbers alone says when and where as well, should its id be nobody's."""
+        place = self._text(number, "venue") or self._branch(number) if start is not None else None
+        return {
+            "series_id": series_id,
+            "slot": "",
+            "reported_at": self.received_at,
+            "on_site_count": report.on_site,
+            "online_count": report.online,
+            "method": report.method,
+            "adults_count": report.adults,
+            "children_count": report.children,
+            "reported_on": report.reported_on,
+            "start_on": start.on if start is not None else None,
+            "start_at": start.at if start is not None and start.has_time else None,
+            "title": None,
+            "location": _words.without_contacts(place) or None if place is not None else None,
+            "pointer": self.grid.pointer(number),
+        }
+
+
+def _dates_of(start: Moment, end: Moment | None, column: int | None) -> Span:
+    dates = _spans.span(start, end)
+    if "end_before_start" in dates.flags:
+        raise CellFault("end_before_start", column)
+    return dates
