@@ -116,6 +116,31 @@ def clocks_of(value: Any, column: int | None) -> tuple[time | None, time | None]
     raise CellFault("bad_time", column)
 
 
+def is_day(value: Any) -> bool:
+    """Whether a cell can be read as a date."""
+    try:
+        return day_of(value, None) is not None
+    except CellFault:
+        return False
+
+
+def is_clock(value: Any) -> bool:
+    """Whether a cell can be read as one time of day, and is no date."""
+    try:
+        opens, closes = clocks_of(value, None)
+    except CellFault:
+        return False
+    return opens is not None and closes is None and not is_day(value)
+
+
+def is_count(value: Any) -> bool:
+    """Whether a cell can be read as a number of people."""
+    try:
+        return count_of(value, None)[0] is not None
+    except CellFault:
+        return False
+
+
 def _written_clock(text: str) -> time | None:
     found = _CLOCK.fullmatch(text.strip())
     if found is None or (found[2] is None and int(found[1]) > 24):

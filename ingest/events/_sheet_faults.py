@@ -48,6 +48,14 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "the number of people is merged over several rows: one number for several events can't be shared out.",
         "Split the merged cell, and write a number for each event or leave it empty.",
     ),
+    "one_count_for_columns": (
+        "the number of people is merged over several columns, and which of them it counts is not told.",
+        "Split the merged cell, and write the number into the column that it belongs to.",
+    ),
+    "one_id_for_several": (
+        "the id is merged over several rows: one id for several events would make one event of them.",
+        "Split the merged cell, and give every event, and every date of a series, an id of its own.",
+    ),
     "counts_contradict": (
         "adults and children do not add up to the number present.",
         "Mend the three numbers. The event itself was read.",

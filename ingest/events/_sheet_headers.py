@@ -43,7 +43,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
         *("antall", "antall deltakere", "antall deltagere", "deltakere", "deltagere", "oppmøte", "fysisk oppmøte"),
         *("besøkende", "antall besøkende", "publikum", "fremmøtte", "tal", "tal på deltakarar", "deltakarar"),
         *("talet på deltakarar", "frammøtte", "besøkjande", "antall fremmøtte", "attendance", "attendees"),
-        *("in person", "on site", "number of attendees", "participants"),
+        *("fysisk", "in person", "on site", "number of attendees", "participants"),
     ),
     "online": (
         *("digitalt", "digitalt oppmøte", "digitale deltakere", "digitale deltakarar", "på nett", "nett", "strømming"),
@@ -57,6 +57,13 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 
 # Roles that hold a number of people.
 COUNTS = ("on_site", "online", "adults", "children")
+
+# What these say may be merged over several events, or filled down where an option allows it, and holds for each. A
+# number of people and an id never are: they belong to one.
+SHARED = (
+    *("date", "end_date", "start_time", "end_time", "branch", "venue", "category", "audience", "title", "status"),
+    *("partner", "method", "reported_on"),
+)
 
 # Columns that sheets often have and nobody needs here. They are never read.
 IGNORED: frozenset[str] = frozenset(
@@ -102,6 +109,28 @@ UNKNOWN: frozenset[str] = frozenset(
     {
         *("-", "–", "?", "ukjent", "ikke talt", "ikkje talt", "ikke telt", "vet ikke", "veit ikkje"),
         *("unknown", "not counted", "n/a", "na", "i/t"),
+    }
+)
+
+# Days of the week beside a date: they say nothing that the date does not.
+WEEKDAYS: frozenset[str] = frozenset(
+    {
+        *(
+            "mandag",
+            "måndag",
+            "tirsdag",
+            "tysdag",
+            "onsdag",
+            "torsdag",
+            "fredag",
+            "lørdag",
+            "laurdag",
+            "søndag",
+            "sundag",
+        ),
+        *("man", "mån", "tir", "tys", "ons", "tor", "tors", "fre", "lør", "lau", "søn", "sun"),
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("mon", "tue", "wed", "thu", "fri", "sat"),
     }
 )
 

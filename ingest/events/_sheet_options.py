@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ingest import wording
 from ingest.events._options import ClaimOptions
-from ingest.events._sheet_headers import HEADERS, header_key
+from ingest.events._sheet_headers import HEADERS, SHARED, header_key
 
 
 class ProgrammeSheetOptions(ClaimOptions):
@@ -22,6 +22,8 @@ class ProgrammeSheetOptions(ClaimOptions):
         columns: more header names by role; the roles and their usual names stand in docs/attendance.md.
         ignore_columns: headers that are known and not read.
         branch_from_sheet: whether a sheet's name is the branch of rows that name none.
+        fill_down: headers whose blank cells stand for the cell above, as in exports of sheets with merged cells. Never
+            the default: a blank says nothing.
         method: how people were counted where no cell says it.
         delimiter: of CSV files; `auto`, or the character itself.
         encodings: of CSV files, tried in order.
@@ -32,6 +34,7 @@ class ProgrammeSheetOptions(ClaimOptions):
     ignore_columns: tuple[str, ...] = ()
     partner_separators: tuple[str, ...] = (",", ";")
     branch_from_sheet: bool = False
+    fill_down: tuple[str, ...] = ()
     method: Literal["counted", "estimated", "tickets"] | None = None
     delimiter: str = "auto"
     encodings: tuple[str, ...] = ("utf-8-sig", "cp1252")
@@ -49,9 +52,23 @@ class ProgrammeSheetOptions(ClaimOptions):
             for name in names:
                 if owners.setdefault(header_key(name), role) != role:
                     raise ValueError(f"the header {name!r} stands for both {owners[header_key(name)]} and {role}")
+        for name in self.fill_down:
+            filled = self._role_of(name)
+            if filled not in SHARED:
+                raise ValueError(
+                    f"fill_down names {name!r}, which is {filled or 'no known header'}; "
+                    f"what may stand for the rows below is {', '.join(SHARED)}"
+                )
         return self
 
-    def roles(self) -> dict[str, str]:
+    def filled_roles(self) -> frozenset[str]:
+        """The roles of the headers that `fill_down` names."""
+        return frozenset(role for name in self.fill_down if (role := self._role_of(name)) is not None)
+
+    def _role_of(self, name: str) -> str | None:
+        return name if name in HEADERS else self.header_roles().get(header_key(name))
+
+    def header_roles(self) -> dict[str, str]:
         """Role by header; the library's own words win over the usual ones."""
         usual = {header_key(name): role for role, names in HEADERS.items() for name in names}
         return usual | {header_key(name): role for role, names in self.columns.items() for name in names}

@@ -7,7 +7,7 @@ cells (`_sheet_cells`), columns (`_sheet_tables`), and what all publishers' clai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ from ingest.events._feeds import Claim
 from ingest.events._rows import Span
 from ingest.events._sheet_cells import clocks_of, count_of, day_of, text_of
 from ingest.events._sheet_faults import FAULTS, CellFault
-from ingest.events._sheet_headers import COUNTS, METHODS, STATUSES, TOTALS, header_key
+from ingest.events._sheet_headers import COUNTS, METHODS, STATUSES
+from ingest.events._sheet_layout import Layout
 from ingest.events._sheet_options import ProgrammeSheetOptions
 from ingest.events._sheet_tables import Table
 from ingest.events._spans import Moment
@@ -29,8 +30,19 @@ from ingest.events._workbook import Grid
 from ingest.home import naive_utc
 from ingest.wording import name_key
 
-# These may be merged over several events: what the block says holds for each. A count may not.
-_SHARED = ("date", "end_date", "start_time", "end_time", "branch", "venue", "category", "audience", "title", "status")
+_NOTES = {
+    "heading": (
+        "{count} of the rows hold one cell merged over most of the table and nothing else; they are read as headings "
+        "and not as events: {rows}.",
+        "Nothing to do; an event needs its date and its title in cells of their own.",
+    ),
+    "sum": (
+        "{count} of the rows begin with a word for a sum and have no date; they are not read as events: {rows}.",
+        "Nothing to do; an event whose title begins so needs its date in its own row.",
+    ),
+}
+# A note names so many rows; what comes after is like them.
+_MAX_NAMED = 20
 
 _CANCELLED = re.compile(r"\W*(?:avlyst|avlyses|kansellert|cancelled|canceled)\b", re.IGNORECASE)
 _POSTPONED = re.compile(r"\W*(?:utsatt|utsett|postponed)\b", re.IGNORECASE)
@@ -50,11 +62,16 @@ class Report(NamedTuple):
 
 @dataclass
 class Result:
-    """What a file says, by event: rows of event_observations, reports and their rows of attendance_reports."""
+    """What a file says, by event: rows of event_observations, reports and their rows of attendance_reports.
+
+    Attributes:
+        notes: what was left out and rightly so. They ask nobody for anything, but nothing is dropped in silence.
+    """
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, tuple[Report, dict[str, Any]]] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
+    notes: list[Reject] = field(default_factory=list)
 
     def refuse(self, pointer: str, reason: str) -> None:
         self.rejects.append(Reject(pointer, reason, *FAULTS[reason]))
@@ -78,36 +95,21 @@ class Reader:
         self.options = options
         self.result = result
         self.received_at = naive_utc(receipt.received_at)
-        self.values = dict(grid.rows)
+        self.layout = Layout(grid, table, options.filled_roles())
         self.statuses = {name_key(word): status for status, words in STATUSES.items() for word in words}
         self.methods = {name_key(word): method for method, words in METHODS.items() for word in words}
 
     def read(self) -> None:
         """All rows below the header; one that can't be read costs only itself."""
-        for number, values in self.grid.rows:
-            if number < self.table.first_row or self._is_other(number, values):
-                continue
+        for number in self.layout.rows("event"):
             try:
                 self._row(number)
             except CellFault as fault:
                 self.result.refuse(self.grid.pointer(number, fault.column), fault.reason)
-
-    def _is_other(self, number: int, values: list[Any]) -> bool:
-        """Whether a row is blank where we read, the header again, a heading over the table's width, or a sum."""
-        read = [(role, c) for role, columns in self.table.at.items() for c in columns]
-        told = {role: values[c] for role, c in read if c < len(values) and values[c] is not None}
-        if not told:
-            return True
-        texts = [(header_key(v), c) for c, v in enumerate(values) if isinstance(v, str) and c in self.table.headers]
-        if len(texts) > 1 and all(text == self.table.headers[c] for text, c in texts):
-            return True
-        if "date" in self.table.at and self._at(number, "date") is not None:
-            return False
-        block = next((m for c in range(len(values)) if (m := self.grid.merges.get((number, c + 1)))), None)
-        if block is not None and block.right - block.left >= 2 and len(told) == 1:
-            return True
-        first = next((name_key(v) for v in values if isinstance(v, str)), "").rstrip(" :")
-        return first in TOTALS or first.split(" ")[0] in TOTALS
+        for kind in ("heading", "sum"):
+            rows = self.layout.rows(kind)
+            if rows:
+                self.result.notes.append(_note(self.grid.pointer(rows[0]), kind, rows))
 
     def _row(self, number: int) -> None:
         title = self._text(number, "title")
@@ -137,23 +139,10 @@ class Reader:
     # cells
 
     def _column(self, role: str) -> int | None:
-        return next(iter(self.table.at.get(role, ())), None)
+        return self.layout.column(role)
 
     def _at(self, number: int, role: str) -> Any:
-        """A role's value in a row; where the cell is merged over rows and may be shared, the block's value."""
-        column = self._column(role)
-        if column is None:
-            return None
-        return self._cell(number, column, is_shared=role in _SHARED)
-
-    def _cell(self, number: int, column: int, *, is_shared: bool = False) -> Any:
-        values = self.values.get(number, [])
-        value = values[column] if column < len(values) else None
-        block = self.grid.merges.get((number, column + 1))
-        if block is not None and block.bottom > block.top and block.left == column + 1 and is_shared:
-            above = self.values.get(block.top, [])
-            value = above[column] if column < len(above) else None
-        return value
+        return self.layout.at(number, role)
 
     def _text(self, number: int, role: str) -> str | None:
         return text_of(self._at(number, role), self._column(role))
@@ -196,7 +185,7 @@ class Reader:
 
     def _series(self, number: int, start: Moment | None, title: str | None) -> str:
         """The event's id. Short numbers begin again each year, so they are told apart by the year of the date."""
-        own = self._text(number, "event_id")
+        own = text_of(self.layout.event_id(number), self._column("event_id"))
         if own is not None:
             if _SHORT_NUMBER.fullmatch(own):
                 if start is None:
@@ -216,6 +205,8 @@ class Reader:
         claim = Claim(self.grid.pointer(number), series_id, dates)
         if series_id.startswith("no-id-"):
             claim.flags.append("no_id")
+        if self.layout.is_filled(number):
+            claim.flags.append("filled_down")
         claim.title = claim.say(title)
         claim.location = claim.say(self._text(number, "venue"))
         claim.categories = claim.say_all((self._branch(number), self._text(number, "category")))
@@ -235,8 +226,9 @@ class Reader:
     def _partners(self, number: int) -> Iterator[str]:
         separators = "|".join(["\n", *(re.escape(s) for s in self.options.partner_separators)])
         for column in self.table.at.get("partner", ()):
-            told = text_of(self._cell(number, column), column)
-            yield from re.split(separators, told or "")
+            for line in self.layout.lines(number):
+                told = text_of(self.layout.cell(line, column), column)
+                yield from re.split(separators, told or "")
 
     def _report(self, number: int, starts_at: datetime | None) -> Report | None:
         """The row's attendance, or None when it says nothing. What can't be read is a reject; the event stays."""
@@ -247,7 +239,7 @@ class Reader:
             if column is None:
                 continue
             try:
-                count, state = self._count(number, column)
+                count, state = count_of(self.layout.count(number, column), column)
             except CellFault as fault:
                 self.result.refuse(self.grid.pointer(number, column), fault.reason)
                 is_faulty = True
@@ -284,12 +276,6 @@ class Reader:
         reported = day_of(self._at(number, "reported_on"), self._column("reported_on"))
         return Report(on_site, counts.get("online"), adults, children, method, reported[0] if reported else None)
 
-    def _count(self, number: int, column: int) -> tuple[int | None, str]:
-        block = self.grid.merges.get((number, column + 1))
-        if block is not None and block.bottom > block.top and self._cell(block.top, block.left - 1) is not None:
-            raise CellFault("one_count_for_several", column)
-        return count_of(self._cell(number, column), column)
-
     def _report_row(self, number: int, series_id: str, report: Report, start: Moment | None) -> dict[str, Any]:
         """A report's row. A sheet of numbers alone says when and where as well, should its id be nobody's."""
         place = self._text(number, "venue") or self._branch(number) if start is not None else None
@@ -316,3 +302,9 @@ def _dates_of(start: Moment, end: Moment | None, column: int | None) -> Span:
     if "end_before_start" in dates.flags:
         raise CellFault("end_before_start", column)
     return dates
+
+
+def _note(pointer: str, kind: str, rows: Sequence[int]) -> Reject:
+    """That rows are no events. The action's first words make it a note, which waits for nobody (core.fct_reject)."""
+    named = ", ".join(map(str, rows[:_MAX_NAMED])) + (", …" if len(rows) > _MAX_NAMED else "")
+    return Reject(pointer, f"{kind}_rows", *(text.format(count=len(rows), rows=named) for text in _NOTES[kind]))

@@ -29,7 +29,7 @@ class ProgrammeSheet(Adapter):
 
     name: ClassVar[str] = "programme_sheet"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "attendance_reports")
     options: ClassVar[type[Options]] = ProgrammeSheetOptions
 
@@ -49,7 +49,7 @@ class ProgrammeSheet(Adapter):
                 next_action="Take pictures out of it, or raise max_bytes in the source's options.",
             )
         grids = read_grids(body, options.encodings, options.delimiter)
-        roles = options.roles()
+        roles = options.header_roles()
         result = Result()
         found_table = False
         for grid in grids:
@@ -80,6 +80,7 @@ class ProgrammeSheet(Adapter):
                     "blob",
                 )
             )
+        result.rejects += result.notes
         reports = [row for _, row in result.reports.values()]
         told = list(result.rows.values())
         return Parsed({"event_observations": told, "attendance_reports": reports}, result.rejects)

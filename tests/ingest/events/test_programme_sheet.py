@@ -7,7 +7,7 @@ import os
 import random
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import process_time as time_of_process
@@ -34,7 +34,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 EVENT = ["2026-001", "05.03.2026", "18:00", "Forfattarkveld", "Testby", 31]
 
 
-def workbook(*rows: list[Any], change: Callable[[Workbook], None] | None = None) -> bytes:
+def workbook(*rows: Sequence[Any], change: Callable[[Workbook], None] | None = None) -> bytes:
     """A workbook with one sheet, saved as openpyxl saves it."""
     book = Workbook()
     sheet = book.active
@@ -48,7 +48,7 @@ def workbook(*rows: list[Any], change: Callable[[Workbook], None] | None = None)
     return out.getvalue()
 
 
-def csv(*rows: list[Any]) -> bytes:
+def csv(*rows: Sequence[Any]) -> bytes:
     return "\r\n".join(";".join("" if c is None else str(c) for c in row) for row in rows).encode("utf-8-sig")
 
 
@@ -349,15 +349,15 @@ def test_formulas_are_read_as_last_calculated_and_refused_if_never() -> None:
     found = read_body("programme_sheet", body)
     assert (len(found.rows), found.reports, found.reasons) == (1, [], ["formula_without_value"])
     lost = rb"<f>20\+11</f>(<v\s*/>|<v></v>)"
-    calculated = _replace(body, SHEET, lost, b"<f>20+11</f><v>31</v>")
+    calculated = replaced(body, SHEET, lost, b"<f>20+11</f><v>31</v>")
     found = read_body("programme_sheet", calculated)
     assert (found.reasons, [r["on_site_count"] for r in found.reports]) == ([], [31])
     error = b'<c r="F2" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
-    broken = _replace(body, SHEET, rb'<c r="F2"[^>]*>.*?</c>', error)
+    broken = replaced(body, SHEET, rb'<c r="F2"[^>]*>.*?</c>', error)
     assert read_body("programme_sheet", broken).reasons == ["formula_error"]
 
 
-def _replace(body: bytes, part: str, pattern: bytes, by: bytes) -> bytes:
+def replaced(body: bytes, part: str, pattern: bytes, by: bytes) -> bytes:
     """A workbook with one of its parts changed."""
     out = io.BytesIO()
     changed = 0
@@ -588,14 +588,14 @@ def test_later_files_supersede_and_history_stays(tmp_path: Path, project: Path) 
 def test_a_zip_that_unpacks_to_gigabytes_is_not_opened() -> None:
     """Ten megabytes of noughts shrink to ten kilobytes; the zip's own list tells before anything is unpacked."""
     body = workbook(HEAD, EVENT)
-    bomb = _replace(body, SHEET, rb"\Z", b" " * 9_000_000)
+    bomb = replaced(body, SHEET, rb"\Z", b" " * 9_000_000)
     assert len(bomb) < 50_000
     assert read_body("programme_sheet", bomb).reasons == ["too_large"]
 
 
 def test_a_zip_that_lies_about_its_sizes_unpacks_no_further_than_it_says() -> None:
     """The list is the sender's word: what is unpacked must be held to it, or the check above is none."""
-    body = _replace(workbook(HEAD, EVENT), SHEET, rb"\Z", b" " * 9_000_000)
+    body = replaced(workbook(HEAD, EVENT), SHEET, rb"\Z", b" " * 9_000_000)
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         info = archive.getinfo(SHEET)
         size = info.file_size.to_bytes(4, "little")
@@ -611,7 +611,7 @@ def test_entities_are_not_expanded() -> None:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             if part not in archive.namelist():
                 continue
-        found = read_body("programme_sheet", _replace(body, part, rb"\A(?:<\?xml[^>]*>\s*)?", laughs))
+        found = read_body("programme_sheet", replaced(body, part, rb"\A(?:<\?xml[^>]*>\s*)?", laughs))
         assert (found.rows, found.reasons) == ([], ["broken_workbook"]), part
 
 
@@ -624,7 +624,7 @@ def test_entities_are_not_expanded() -> None:
 )
 def test_a_merge_over_the_whole_sheet_costs_nothing(inside: bytes) -> None:
     """openpyxl would make a cell object for each of seventeen billion; sheets are streamed for this reason."""
-    body = _replace(workbook(HEAD, EVENT), SHEET, rb"</sheetData>", b"</sheetData>" + inside)
+    body = replaced(workbook(HEAD, EVENT), SHEET, rb"</sheetData>", b"</sheetData>" + inside)
     assert read_body("programme_sheet", body).reasons == ["too_many_merged_cells"]
 
 
@@ -632,10 +632,10 @@ def test_far_cells_and_long_sheets_are_bounded_and_told() -> None:
     """One cell in the last corner is no table of a billion; rows beyond the limit are told, not dropped."""
     body = workbook(HEAD, EVENT)
     far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
-    found = read_body("programme_sheet", _replace(body, SHEET, rb"</sheetData>", far))
+    found = read_body("programme_sheet", replaced(body, SHEET, rb"</sheetData>", far))
     assert (len(found.rows), found.reasons) == (1, ["too_many_rows"])
     link = b'</sheetData><hyperlinks><hyperlink ref="A1:XFD1048576" location="x"/></hyperlinks>'
-    found = read_body("programme_sheet", _replace(body, SHEET, rb"</sheetData>", link))
+    found = read_body("programme_sheet", replaced(body, SHEET, rb"</sheetData>", link))
     assert (len(found.rows), found.reasons) == (1, [])
 
 
@@ -644,7 +644,7 @@ def test_beginnings_of_tags_that_never_end_are_read_in_time(piece: bytes) -> Non
     """Seven megabytes of them inside a comment are whole XML, and a pattern without bounds would need days."""
     inside = b"</sheetData><!--" + piece * (7_000_000 // len(piece)) + b"-->"
     started = time_of_process()
-    found = read_body("programme_sheet", _replace(workbook(HEAD, EVENT), SHEET, rb"</sheetData>", inside))
+    found = read_body("programme_sheet", replaced(workbook(HEAD, EVENT), SHEET, rb"</sheetData>", inside))
     assert (len(found.rows), found.rejects) == (1, [])
     assert time_of_process() - started < 20
 
