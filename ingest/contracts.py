@@ -196,6 +196,7 @@ ATTENDANCE_REPORTS = Table(
         Column("adults_count", INT, "Adults among those in the room, where told apart; null when not told."),
         Column("children_count", INT, "Children among those in the room, where told apart; null when not told."),
         Column("reported_on", DATE, "Local date that the report itself gives for when it was made."),
+        Column("reported_by_role", TEXT, "Role of who reported, of the source's closed list; never a person's name."),
         *LINEAGE,
     ),
 )

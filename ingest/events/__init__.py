@@ -8,7 +8,7 @@ Modules with an underscore hold what several systems share, and register no adap
   `_rows` (identity, hash, row);
 - claims: `_records` for systems that are asked for their list, `_feeds` for publishers' documents and the sheet. They
   differ in what a doubt is and in whose telling holds when two differ;
-- the staff's sheet: `_sheet_options`, `_sheet_tables` (columns by `_sheet_headers`), `_sheet_layout` (merges and blanks),
-  `_sheet_cells`, `_sheet_rows`, and `_sheet_faults` (what can be wrong);
+- the staff's sheet: `_sheet_options`, `_sheet_tables` (columns by `_sheet_headers`), `_sheet_layout` (merges and
+  blanks), `_sheet_cells`, `_sheet_rows`, and `_sheet_faults` (what can be wrong);
 - iCalendar: `_ical_scan` (lines and guards), `ical_expand` (dates), `_ical_child` (the process that bounds them).
 """

@@ -74,6 +74,11 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         "an earlier row has the same id and says something else; that row was kept.",
         "Give every event, and every date of a series, an id of its own.",
     ),
+    "contacts_as_roles": (
+        "the column of roles tells how to reach people; its cells were not read.",
+        "Write roles and no names, mail addresses or numbers, and take the earlier file out of landing "
+        "(docs/attendance.md).",
+    ),
     "hidden_sheet": (
         "the sheet is hidden and holds a table of events; it was not read.",
         "Show the sheet if it counts, or delete it.",

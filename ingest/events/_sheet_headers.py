@@ -53,6 +53,10 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "children": ("barn", "antall barn", "barn og unge", "born", "tal på barn", "children", "children and young people"),
     "method": ("metode", "hvordan talt", "korleis talt", "tellemåte", "teljemåte", "method", "how counted"),
     "reported_on": ("rapportert", "rapportert dato", "talt dato", "innmeldt", "reported", "reported on", "counted on"),
+    "reported_by_role": (
+        *("rolle", "rolla", "rapportert av", "rapportert av rolle", "rapportørrolle", "innmeldt av", "meldt av"),
+        *("reporter role", "role", "reported by", "reported by role"),
+    ),
 }
 
 # Roles that hold a number of people.
@@ -62,7 +66,7 @@ COUNTS = ("on_site", "online", "adults", "children")
 # number of people and an id never are: they belong to one.
 SHARED = (
     *("date", "end_date", "start_time", "end_time", "branch", "venue", "category", "audience", "title", "status"),
-    *("partner", "method", "reported_on"),
+    *("partner", "method", "reported_on", "reported_by_role"),
 )
 
 # Columns that sheets often have and nobody needs here. They are never read.

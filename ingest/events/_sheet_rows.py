@@ -40,6 +40,12 @@ _NOTES = {
         "{count} of the rows begin with a word for a sum and have no date; they are not read as events: {rows}.",
         "Nothing to do; an event whose title begins so needs its date in its own row.",
     ),
+    "unknown_role": (
+        "{count} of the rows name a role that the source's list does not have; it was not read, and the rows stand "
+        "without it.",
+        "Nothing to do; to keep the role add its word to roles in the source's options. If names of people stand "
+        "there, take them out of the file and the earlier file out of landing (docs/attendance.md).",
+    ),
 }
 # A note names so many rows; what comes after is like them.
 _MAX_NAMED = 20
@@ -58,6 +64,7 @@ class Report(NamedTuple):
     children: int | None
     method: str | None
     reported_on: date | None
+    reported_by_role: str | None
 
 
 @dataclass
@@ -106,6 +113,7 @@ class Reader:
                 self._row(number)
             except CellFault as fault:
                 self.result.refuse(self.grid.pointer(number, fault.column), fault.reason)
+        self._tell_roles()
         for kind in ("heading", "sum"):
             rows = self.layout.rows(kind)
             if rows:
@@ -274,7 +282,34 @@ class Reader:
             raise CellFault("unknown_method", self._column("method"))
         method = self.methods.get(word) or ("estimated" if is_estimated else self.options.method)
         reported = day_of(self._at(number, "reported_on"), self._column("reported_on"))
-        return Report(on_site, counts.get("online"), adults, children, method, reported[0] if reported else None)
+        return Report(
+            on_site,
+            counts.get("online"),
+            adults,
+            children,
+            method,
+            reported[0] if reported else None,
+            self._role(number),
+        )
+
+    def _role(self, number: int) -> str | None:
+        """Who reported, by role. Whatever is not on the source's list may be somebody's name, and stays behind."""
+        word = self._at(number, "reported_by_role")
+        return self.options.roles.get(name_key(word)) if isinstance(word, str) else None
+
+    def _tell_roles(self) -> None:
+        """How many rows name a role that nobody knows; never what they say."""
+        column = self._column("reported_by_role")
+        if column is None:
+            return
+        words = [self._at(number, "reported_by_role") for number in self.layout.rows("event")]
+        unknown = [w for w in words if w is not None and not (isinstance(w, str) and name_key(w) in self.options.roles)]
+        if any(_words.looks_personal(word) for word in unknown if isinstance(word, str)):
+            self.result.refuse(self.grid.pointer(self.table.first_row - 1, column), "contacts_as_roles")
+        elif unknown:
+            message, action = (text.format(count=len(unknown)) for text in _NOTES["unknown_role"])
+            where = self.grid.pointer(self.table.first_row - 1, column)
+            self.result.notes.append(Reject(where, "unknown_role", message, action))
 
     def _report_row(self, number: int, series_id: str, report: Report, start: Moment | None) -> dict[str, Any]:
         """A report's row. A sheet of numbers alone says when and where as well, should its id be nobody's."""
@@ -289,6 +324,7 @@ class Reader:
             "adults_count": report.adults,
             "children_count": report.children,
             "reported_on": report.reported_on,
+            "reported_by_role": report.reported_by_role,
             "start_on": start.on if start is not None else None,
             "start_at": start.at if start is not None and start.has_time else None,
             "title": None,

@@ -9,6 +9,7 @@ select
     attendance.match_rule,
     versions.reported_at,
     versions.reported_on,
+    versions.reported_by_role,
     versions.on_site_count,
     versions.online_count,
     versions.adults_present_count,

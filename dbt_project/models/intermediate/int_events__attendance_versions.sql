@@ -20,12 +20,14 @@ with reports as (
 
 ),
 
--- All counts and the method in one word: null is not 0.
+-- All counts, the method and who says so in one word: null is not 0.
 worded as (
 
     select
         *,
-        {% for column in ['on_site_count', 'online_count', 'adults_count', 'children_count', 'method'] -%}
+        {% for column in [
+            'on_site_count', 'online_count', 'adults_count', 'children_count', 'method', 'reported_by_role'
+        ] -%}
             coalesce(cast({{ column }} as {{ dbt.type_string() }}), '-')
             {%- if not loop.last %} || '|' || {% endif %}
         {% endfor %} as content
@@ -63,6 +65,7 @@ final as (
         slot,
         reported_at,
         reported_on,
+        reported_by_role,
         on_site_count,
         online_count,
         adults_count as adults_present_count,

@@ -8,6 +8,7 @@ select
     adults_count,
     children_count,
     reported_on,
+    reported_by_role,
     start_on,
     start_at,
     title,

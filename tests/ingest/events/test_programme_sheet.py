@@ -108,6 +108,7 @@ def test_a_row_is_an_event_and_a_report_exactly() -> None:
             "adults_count": 20,
             "children_count": 11,
             "reported_on": date(2026, 3, 6),
+            "reported_by_role": None,
             "start_on": None,
             "start_at": None,
             "title": None,
