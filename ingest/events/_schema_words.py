@@ -7,10 +7,13 @@ finding events (`schema_org`) and paging (`openactive`).
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingest.events._feeds import Claim
+from ingest.events._words import ages
+from ingest.wording import listed
 
 _STATUSES = {
     "eventscheduled": ("scheduled", None),
@@ -20,6 +23,15 @@ _STATUSES = {
     "eventmovedonline": ("scheduled", "moved_online"),
 }
 _ORGANISED = frozenset({"Library", "LocalBusiness", "Corporation", "NGO", "School", "Museum", "SportsClub"})
+# `7-9`, `11-`, `-6`, `16+`, `6 år`, with the words for years that people put behind them.
+_AGES = re.compile(
+    r"\s*(?:age[sd]?\s+|alder\s+)?(?P<first>[0-9]{1,3})?\s*(?:(?P<dash>[-\u2013\u2014]|to|til)\s*(?P<last>[0-9]{1,3})?|(?P<more>\+))?"
+    r"\s*(?:år|years?|yrs?)?\s*",
+    re.IGNORECASE,
+)
+_OLDEST = 120
+_YEARS = frozenset({"", "ann", "year", "years", "yr", "yrs", "år"})
+_MONTHS = frozenset({"mon", "month", "months", "måned", "måneder", "månad", "månader"})
 _ROLES = ("organizer", "contributor")
 
 
@@ -75,6 +87,60 @@ def _one_place(value: Any, claim: Claim) -> str | None:
         parts.append(first_text(address))
     told = [claim.say(part) for part in parts]
     return ", ".join(dict.fromkeys(part for part in told if part)) or None
+
+
+def audiences_of(node: Mapping[str, Any], claim: Claim) -> str | None:
+    """Target groups that an event names, and their ages as `age 3-6`; None where it tells none.
+
+    Read are schema.org's `audience` (its `audienceType`, `name` and ages) and `typicalAgeRange`, and OpenActive's
+    `ageRange`. A restriction by gender is no audience, and what is not told is not assumed: OpenActive's consumers are
+    asked to take it for 18 and older, which would make a claim of nobody's.
+    """
+    groups: list[str | None] = []
+    audience = node.get("audience")
+    for item in (audience if isinstance(audience, list) else [audience])[:20]:
+        if not isinstance(item, dict):
+            groups.append(first_text(item))
+        elif all(kind.endswith("Audience") for kind in types_of(item)):
+            groups += [first_text(item.get("audienceType")), first_text(item.get("name"))]
+            for kind in ("suggested", "required"):
+                groups.append(ages(_years(item.get(f"{kind}MinAge")), _years(item.get(f"{kind}MaxAge"))))
+            groups += _age_ranges(item.get("suggestedAge"))
+    groups += [*_age_ranges(node.get("typicalAgeRange")), *_age_ranges(node.get("ageRange"))]
+    return listed(claim.say_all(groups))
+
+
+def _age_ranges(value: Any) -> list[str | None]:
+    """Ages as a text (`7-9`, `11-`, `16+`, `6-12 år`) or as an object with both ends; other texts as they are."""
+    found: list[str | None] = []
+    for item in (value if isinstance(value, list) else [value])[:20]:
+        if isinstance(item, dict) and not {"minValue", "maxValue"}.isdisjoint(item):
+            unit = str(item.get("unitCode") or item.get("unitText") or "").casefold()
+            span = 12 if unit in _MONTHS else 1
+            if unit in _YEARS or span > 1:
+                found.append(ages(*(_years(item.get(end), span) for end in ("minValue", "maxValue"))))
+            continue
+        text = first_text(item)
+        told = _AGES.fullmatch(text) if text is not None else None
+        if told is None:
+            found.append(text)
+        else:
+            first, dash, last = told["first"], told["dash"], told["last"]
+            found.append(ages(_years(first), _years(last if dash else first if not told["more"] else None)))
+    return found
+
+
+def _years(value: Any, parts: int = 1) -> int | None:
+    """An age in whole years, rounded down; None for what is no age of a person.
+
+    Args:
+        parts: how many of the value's units make a year.
+    """
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,3}(?:\.[0-9]{1,3})?\s*", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _OLDEST * parts:
+        return None
+    return int(value // parts)
 
 
 def organisations_of(value: Any) -> list[str]:

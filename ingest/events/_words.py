@@ -89,6 +89,15 @@ def joined(items: Iterable[str | None]) -> str | None:
     return " | ".join(dict.fromkeys(item.replace("|", "/") for item in items if item)) or None
 
 
+def ages(first: int | None, last: int | None) -> str | None:
+    """A target group told by age, in whole years, both included: `age 3-6`, `age 18-`, `age -6`; None for no age.
+
+    One form for all systems, so that one reviewed rule (`event_audiences`) knows it wherever it comes from.
+    """
+    ends = ["" if end is None else str(end) for end in (first, last)]
+    return "age " + "-".join(ends) if any(ends) else None
+
+
 def looks_personal(text: str) -> bool:
     """Whether a text holds a way to reach somebody: a mail address or a phone number."""
     text = text[: 4 * MAX_TEXT]

@@ -27,6 +27,7 @@ from ingest.events._options import WindowOptions
 from ingest.events._record_times import When, date_only, read_change, read_end, read_when, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import window_of
+from ingest.events._words import ages
 from ingest.json_values import dict_of, dicts_of, text_of
 
 EVENTS = "/v1/event/"
@@ -193,9 +194,9 @@ def _claim(event: Mapping[str, Any], options: LinkedEventsOptions) -> Claim | No
 
 
 def _ages(first: Any, last: Any) -> tuple[str, ...]:
-    """For whom it is by age, in years: `age 3-6`, `age 18-`. Nothing where neither end is told."""
-    ends = [count_of(first), count_of(last)]
-    return () if ends == [None, None] else ("age " + "-".join("" if end is None else str(end) for end in ends),)
+    """For whom it is by age. Nothing where neither end is told."""
+    told = ages(count_of(first), count_of(last))
+    return () if told is None else (told,)
 
 
 def _series(super_event: Any) -> tuple[str, tuple[str, ...]]:

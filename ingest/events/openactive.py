@@ -29,7 +29,7 @@ from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.events import _asking, _documents, _feeds, _minimising, _spans, _windows
 from ingest.events._feeds import Claim
 from ingest.events._options import FeedOptions
-from ingest.events._schema_words import first_text, partners_of, place_of, status_of
+from ingest.events._schema_words import audiences_of, first_text, partners_of, place_of, status_of
 from ingest.home import naive_utc
 
 # Kinds that stand above dated sessions, or beside them. A series is never a holding; slots are bookable courts.
@@ -74,7 +74,7 @@ class OpenActive(Adapter):
 
     name: ClassVar[str] = "openactive"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "event_tombstones")
     options: ClassVar[type[Options]] = OpenActiveOptions
     polls: ClassVar[bool] = True
@@ -345,6 +345,7 @@ def _claim(item: _Item, options: OpenActiveOptions) -> Claim | None:
     claim.categories = claim.say_all(
         [label for t in told for key in ("category", "activity") for label in _labels(t.get(key))]
     )
+    claim.audience_claims = next((groups for t in told if (groups := audiences_of(t, claim))), None)
     names = [name for t in told for name in partners_of(t, options.own_names)]
     found = [name for t in told for name in _feeds.partners_in(first_text(t.get("description")), options)]
     claim.partner_claims = claim.say_partners([*names, *found])

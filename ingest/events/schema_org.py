@@ -29,7 +29,7 @@ from ingest.events import _asking, _documents, _feeds, _minimising, _pages, _row
 from ingest.events._feeds import Claim
 from ingest.events._listing import foremost
 from ingest.events._options import ClaimOptions
-from ingest.events._schema_words import first_text, partners_of, place_of, status_of, types_of
+from ingest.events._schema_words import audiences_of, first_text, partners_of, place_of, status_of, types_of
 from ingest.http import Answer, redacted
 
 MAX_SCRIPTS = 100
@@ -133,7 +133,7 @@ class SchemaOrg(Adapter):
 
     name: ClassVar[str] = "schema_org"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = SchemaOrgOptions
     polls: ClassVar[bool] = True
@@ -467,6 +467,7 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     claim.title = claim.say(first_text(node.get("name")))
     claim.location = place_of(node.get("location"), claim)
     claim.categories = claim.say_all(_texts(node.get("keywords")) + _texts(node.get("eventType")))
+    claim.audience_claims = audiences_of(node, claim)
     claim.partner_claims = claim.say_partners(
         [*partners_of(node, options.own_names), *_feeds.partners_in(_unescaped(node.get("description")), options)]
     )

@@ -47,6 +47,9 @@ def for_whom(lake: EventLake) -> None:
         claim("w-3", "2024-02-07 18:00", "Opent hus", **MOA),
         claim("w-4", "2024-02-08 18:00", "Konsert", **MOA),
         claim("w-5", "2024-02-09 18:00", "Debatt", **MOA),
+        claim("a-1", "2024-04-10 11:00", "Lego", audience_claims="age 6-9", **MOA),
+        claim("a-2", "2024-04-11 18:00", "Slam", audience_claims="age 16-25 | 18+", **MOA),
+        claim("a-3", "2024-04-12 18:00", "Sjakk", audience_claims="age 10-15", **MOA),
     ]
     every = "children | teenager | family | senior | pensioner"
     town = [
@@ -79,7 +82,10 @@ def who_came(lake: EventLake) -> None:
         report("stund", "01", on_site_count=44),
     ]
     lake.fetch("event_sheet", "2023-03-01 10:00:00", reports=first, how="drop", origin="a", window=None)
-    again = [report("n-1", "05", on_site_count=31, online_count=4), *(dict(r) for r in first[1:5])]
+    again = [
+        report("n-1", "05", on_site_count=31, online_count=4, reported_by_role="branch_manager"),
+        *(dict(r) for r in first[1:5]),
+    ]
     lake.fetch("event_sheet", "2023-03-05 10:00:00", reports=again, how="drop", origin="b", window=None)
 
 
@@ -182,6 +188,30 @@ def test_every_version_of_a_report_is_kept_and_one_is_current(warehouse: Path) -
     ]
     doubts = ask(warehouse, "select doubt_kind, is_open from core.fct_event_doubt where source_id = 'event_sheet'")
     assert sorted(doubts) == [("parts_exceed_total", True), ("report_on_series", True)]
+
+
+def test_who_reported_is_told_by_role_where_the_report_says_so(warehouse: Path) -> None:
+    """A number is defended by an office; most reports name none."""
+    rows = ask(
+        warehouse,
+        "select version_number, reported_by_role from core.fct_event_attendance where series_id = 'n-1' order by 1",
+    )
+    assert rows == [(1, None), (2, "branch_manager")]
+
+
+def test_ages_are_reviewed_like_boxes(warehouse: Path) -> None:
+    """A range inside one audience is that audience; one over two is kept as it was told and counts for none."""
+    rows = ask(
+        warehouse,
+        "select e.title, b.audience, b.audience_rule, b.share from core.bridge_event_audience b "
+        "join core.fct_event e using (event_id) where e.title in ('Lego', 'Slam', 'Sjakk') order by 1, 2",
+    )
+    assert rows == [
+        ("Lego", "children", "children_ages", 1.0),
+        ("Sjakk", "not_told", "none", 1.0),
+        ("Slam", "adults", "adult_ages", 0.5),
+        ("Slam", "youth", "youth_ages", 0.5),
+    ]
 
 
 def test_a_number_for_a_whole_series_is_no_dates(warehouse: Path) -> None:

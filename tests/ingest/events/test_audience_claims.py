@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from feed_reading import read_body
+from test_openactive import SESSION, item
+from test_schema_org import EVENT as PAGE_EVENT
 from web_bench import read_web
 from web_records import FRISKUS, LIBCAL, LINKED, TRUMBA
+
+from ingest.config import load
 
 FIELD = {"fieldID": 7, "label": "Audience", "value": "Teens, Adults", "type": 17}
 
@@ -33,6 +40,88 @@ def test_what_a_source_ticked_is_kept_and_is_no_category(
     assert row["audience_claims"] == told
     for group in (told or "").split(" | "):
         assert not group or group not in (row["categories"] or "")
+
+
+PEOPLE = {"@type": "PeopleAudience", "suggestedMinAge": 3, "suggestedMaxAge": "6"}
+
+
+@pytest.mark.parametrize(
+    ("told", "claimed"),
+    [
+        ({"audience": PEOPLE}, "age 3-6"),
+        ({"audience": {**PEOPLE, "name": "Barn", "audienceType": "Småbarn"}}, "Småbarn | Barn | age 3-6"),
+        ({"audience": {"@type": ["schema:PeopleAudience"], "requiredMinAge": 18.0}}, "age 18-"),
+        ({"audience": {"@type": "PeopleAudience", "suggestedMaxAge": 1.5}}, "age -1"),
+        ({"audience": {"suggestedAge": {"minValue": 3, "maxValue": 18, "unitCode": "MON"}}}, "age 0-1"),
+        ({"audience": {"suggestedAge": {"minValue": 3, "maxValue": 18, "unitCode": "DAY"}}}, None),
+        ({"audience": [{"@type": "Audience", "audienceType": "Familie, born"}, "Ungdom"]}, "Familie | born | Ungdom"),
+        ({"audience": "Vaksne tlf. 70 16 00 00"}, "Vaksne"),
+        ({"audience": {"@type": "Person", "name": "Kari Nordmann"}}, None),
+        ({"audience": {"@type": "PeopleAudience", "suggestedMinAge": -1, "suggestedMaxAge": 900}}, None),
+        ({"audience": {"@type": "PeopleAudience", "suggestedGender": "female"}}, None),
+        ({"typicalAgeRange": "7-9"}, "age 7-9"),
+        ({"typicalAgeRange": "11-"}, "age 11-"),
+        ({"typicalAgeRange": "16+"}, "age 16-"),
+        ({"typicalAgeRange": "0–6 år"}, "age 0-6"),
+        ({"typicalAgeRange": "7 til 9 år"}, "age 7-9"),
+        ({"typicalAgeRange": 5}, "age 5-5"),
+        ({"typicalAgeRange": ["7-9", "Adults"]}, "age 7-9 | Adults"),
+        ({"typicalAgeRange": "7-9", "audience": {"suggestedMinAge": 7, "suggestedMaxAge": 9}}, "age 7-9"),
+        ({"typicalAgeRange": ""}, None),
+        ({}, None),
+    ],
+)
+def test_schema_orgs_audience_is_read_in_every_form(told: dict[str, Any], claimed: str | None) -> None:
+    """One form for one age, whoever tells it; what is not told is not assumed."""
+    script = json.dumps({**PAGE_EVENT, **told}, ensure_ascii=False)
+    body = f"<html><script type='application/ld+json'>{script}</script></html>".encode()
+    found = read_body("schema_org", body, zone="Europe/Oslo")
+    assert (found.rejects, found.row["audience_claims"]) == ([], claimed)
+    assert found.row["categories"] is None
+    assert "Nordmann" not in found.text()
+
+
+@pytest.mark.parametrize(
+    ("session", "series", "claimed"),
+    [
+        ({"ageRange": {"@type": "QuantitativeValue", "minValue": 60}}, {}, "age 60-"),
+        ({"ageRange": {"type": "QuantitativeValue", "minValue": 0, "maxValue": 3}}, {}, "age 0-3"),
+        ({}, {"ageRange": {"@type": "QuantitativeValue", "minValue": 16, "maxValue": 25}}, "age 16-25"),
+        ({"ageRange": {"maxValue": 12}}, {"ageRange": {"minValue": 18}}, "age -12"),
+        ({}, {"genderRestriction": "https://openactive.io/FemaleOnly"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_openactives_ages_come_from_the_session_or_its_series(
+    session: dict[str, Any], series: dict[str, Any], claimed: str | None
+) -> None:
+    """Whom a session may exclude is no target group; and one without ages is not made one for grown people."""
+    data = {**SESSION, **session, "superEvent": {**SESSION["superEvent"], **series}}
+    body = json.dumps({"next": "x", "items": [item(data=data)]}).encode()
+    found = read_body("openactive", body, zone="Europe/Oslo")
+    assert (found.rejects, found.row["audience_claims"]) == ([], claimed)
+
+
+@pytest.mark.parametrize(
+    ("claim", "audience"),
+    [
+        ("age 0-6", "children"), ("age -6", "children"), ("age 3-12", "children"), ("0–6 år", "children"),
+        ("age 13-18", "youth"), ("age 13-", "youth"), ("13+", "youth"), ("age 16-25", "youth"),
+        ("age 16-", "adults"), ("16+", "adults"), ("age 18-", "adults"), ("age 60-99", "adults"), ("18+ år", "adults"),
+        ("age 10-15", None), ("age 6-", None), ("age 0-", None), ("age 0-99", None), ("age -17", None),
+        ("2024-25", None),
+    ],
+)  # fmt: skip
+def test_the_shipped_rules_know_an_age_range_that_lies_in_one_audience(
+    claim: str, audience: str | None, project: Path
+) -> None:
+    """What reaches over two audiences is not given to one of them; the warehouse searches for the pattern as here."""
+    rules = [rule for rule in load(project / "config").library.event_audiences if rule.pattern is not None]
+    found = {rule.audience for rule in rules if re.search(str(rule.pattern), claim)}
+    assert found == ({audience} if audience is not None else set())
+    ages_only = [rule for rule in rules if rule.rule_id.endswith("_ages")]
+    assert len(ages_only) == 3
+    assert not any(re.search(str(rule.pattern), f"barn | kurs {claim}") for rule in ages_only), "they are no words"
 
 
 def test_a_claim_without_a_target_group_has_the_hash_that_it_had() -> None:

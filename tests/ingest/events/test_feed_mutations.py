@@ -12,19 +12,35 @@ from feed_reading import read_body, receipt
 from test_dpl_cms import INSTANCE
 from test_google_calendar import INSTANCE as GOOGLE
 from test_google_calendar import WINDOW
-from test_openactive import item
+from test_openactive import SESSION, item
 from test_schema_org import EVENT
 
 OSLO = {"zone": "Europe/Oslo"}
 PATTERNS = {"partner_patterns": ["(?i)samarbeid med ([^.]+)"]}
 PERSON = {"@type": "Person", "name": "Kari Nordmann", "email": "kari@example.org"}
+AGES = {"@type": "QuantitativeValue", "minValue": 7, "maxValue": 9}
+AUDIENCE = {
+    "audience": [{"@type": "PeopleAudience", "suggestedMinAge": 7, "suggestedMaxAge": 9, "audienceType": "Born"}],
+    "typicalAgeRange": "7-9",
+}
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "dpl_cms": ([INSTANCE, {**INSTANCE, "uuid": "i-2", "contact": PERSON}], {**OSLO, **PATTERNS}),
     "schema_org": (
-        {"@graph": [{**EVENT, "performer": PERSON}, {"@type": "ItemList", "itemListElement": {"0": EVENT}}]},
+        {
+            "@graph": [
+                {**EVENT, "performer": PERSON, **AUDIENCE},
+                {"@type": "ItemList", "itemListElement": {"0": EVENT}},
+            ]
+        },
         {**OSLO, **PATTERNS, "own_names": ["x"]},
     ),
-    "openactive": ({"next": "x", "items": [item(), item(id="b", state="deleted"), item(id="c")]}, {**OSLO, **PATTERNS}),
+    "openactive": (
+        {
+            "next": "x",
+            "items": [item(), item(id="b", state="deleted"), item(id="c", data={**SESSION, "ageRange": AGES})],
+        },
+        {**OSLO, **PATTERNS},
+    ),
     "google_calendar": (
         {"items": [GOOGLE, {**GOOGLE, "id": "z", "visibility": "private"}, {"id": "a", "status": "cancelled"}]},
         {**WINDOW, **PATTERNS},
@@ -89,6 +105,8 @@ def test_mutated_answers_end_as_rows_or_rejects(adapter: str, seed: int) -> None
         assert not {"parser_fault", "contract_broken"} & set(found.reasons), (adapter, seed, turn, body)
         assert "Nordmann" not in json.dumps([r.__dict__ for r in found.rejects])
         for row in found.rows:
-            told = " ".join(str(row[k]) for k in ("title", "location", "categories", "partner_claims"))
+            told = " ".join(
+                str(row[k]) for k in ("title", "location", "categories", "partner_claims", "audience_claims")
+            )
             assert "@" not in told, (adapter, seed, turn)
             assert "Nordmann" not in told
