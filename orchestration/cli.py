@@ -239,11 +239,10 @@ def review_command(
     """Write what is in doubt about a period's events as questions that staff can answer (docs/review.md)."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
         from ingest.home import Home
         from publishing import review_sheet
 
-        configuration = description.load()
+        configuration = described()
         branches = {b.branch_id: b.name for b in configuration.library.branches}
         written = review_sheet.write(
             file, Home.from_environment().published, configuration.zone, period, branches, branch
@@ -267,11 +266,11 @@ def decide(
     """Keep the answers of a sheet as decisions in event_decisions.yaml. They hold from the next run."""
     settle(config, home)
     with told_errors():
-        from ingest import config as description
+        from ingest.config import DECISIONS_FILE
         from ingest.config.answers import keep_decisions, read_answers
         from orchestration.clock import clock
 
-        configuration = description.load()
+        configuration = described()
         decisions = read_answers(file, by, clock().astimezone(configuration.zone).date())
         if not decisions:
             out.print(f"{escape(str(file))} holds no answer; nothing was decided")
@@ -279,7 +278,7 @@ def decide(
         taken = keep_decisions(configuration.folder, decisions)
         out.print(
             f"{taken.added} decisions added and {taken.replaced} replaced in "
-            f"{escape(str(configuration.folder / description.DECISIONS_FILE))}; `levende run` takes them in"
+            f"{escape(str(configuration.folder / DECISIONS_FILE))}; `levende run` takes them in"
         )
 
 
