@@ -1,6 +1,7 @@
 -- Events per area, branch and period; branches without any count as an observed zero where a feed speaks for the
 -- whole period. An event of two branches is half of each. Events that no rule gives to a branch stand under
--- `unassigned`, so that the parts add up.
+-- `unassigned`, so that the parts add up: no feed speaks for that branch, so it is covered where all others of its area
+-- are. A branch with nothing but what may have been held has a row too, or the area's range would lack it.
 with events as (
 
     select
@@ -10,9 +11,13 @@ with events as (
         events.event_id,
         events.start_on,
         events.is_countable,
-        events.partner_count
+        events.partner_count,
+        bounds.least_count,
+        bounds.area_least_count,
+        bounds.most_count
     from {{ ref('int_events__branch_shares') }} as shares
     inner join {{ ref('int_events__events') }} as events on shares.event_id = events.event_id
+    inner join {{ ref('int_events__count_bounds') }} as bounds on events.event_id = bounds.event_id
     where shares.area_id is not null and shares.share > 0
 
 ),
@@ -53,17 +58,16 @@ branch_periods as (
         day_periods.period_start
     from events
     inner join day_periods on events.start_on = day_periods.local_date
-    where events.is_countable
+    where events.most_count > 0
 
 ),
 
 coverage as (
 
-    select
+    select distinct
         branch_periods.branch_id,
         branch_periods.period_kind,
-        branch_periods.period_start,
-        count(*) as feed_count
+        branch_periods.period_start
     from branch_periods
     inner join periods
         on
@@ -74,7 +78,30 @@ coverage as (
             branch_periods.period_start >= windows.covers_from
             and periods.period_end <= windows.covers_to
             and coalesce(windows.branch_id, branch_periods.branch_id) = branch_periods.branch_id
-    group by branch_periods.branch_id, branch_periods.period_kind, branch_periods.period_start
+
+),
+
+covered as (
+
+    select
+        branch_periods.area_id,
+        branch_periods.branch_id,
+        branch_periods.period_kind,
+        branch_periods.period_start,
+        coverage.branch_id is not null as is_told_whole,
+        min(case
+            when branch_periods.branch_id = 'unassigned' then null
+            when coverage.branch_id is not null then 1
+            else 0
+        end) over (
+            partition by branch_periods.area_id, branch_periods.period_kind, branch_periods.period_start
+        ) = 1 as is_area_told_whole
+    from branch_periods
+    left join coverage
+        on
+            branch_periods.branch_id = coverage.branch_id
+            and branch_periods.period_kind = coverage.period_kind
+            and branch_periods.period_start = coverage.period_start
 
 ),
 
@@ -116,11 +143,10 @@ bounds as (
         events.branch_id,
         day_periods.period_kind,
         day_periods.period_start,
-        {{ share_sum('bounds.least_count * events.share') }} as least_count,
-        {{ share_sum('bounds.area_least_count * events.share') }} as area_least_count,
-        {{ share_sum('bounds.most_count * events.share') }} as most_count
+        {{ share_sum('events.least_count * events.share') }} as least_count,
+        {{ share_sum('events.area_least_count * events.share') }} as area_least_count,
+        {{ share_sum('events.most_count * events.share') }} as most_count
     from events
-    inner join {{ ref('int_events__count_bounds') }} as bounds on events.event_id = bounds.event_id
     inner join day_periods on events.start_on = day_periods.local_date
     group by events.area_id, events.branch_id, day_periods.period_kind, day_periods.period_start
 
@@ -129,13 +155,16 @@ bounds as (
 final as (
 
     select
-        branch_periods.area_id,
-        branch_periods.branch_id,
-        branch_periods.period_kind,
-        branch_periods.period_start,
+        covered.area_id,
+        covered.branch_id,
+        covered.period_kind,
+        covered.period_start,
         periods.period_end,
         periods.is_whole,
-        coalesce(coverage.feed_count, 0) > 0 as is_covered,
+        case
+            when covered.branch_id = 'unassigned' then coalesce(covered.is_area_told_whole, covered.is_told_whole)
+            else covered.is_told_whole
+        end as is_covered,
         coalesce(counts.held_count, 0) as held_count,
         coalesce(bounds.least_count, 0) as least_count,
         coalesce(bounds.area_least_count, 0) as area_least_count,
@@ -144,28 +173,23 @@ final as (
         coalesce(counts.reported_count, 0) as reported_count,
         coalesce(counts.attended_count, 0) as attended_count,
         counts.attendance_count
-    from branch_periods
+    from covered
     inner join periods
         on
-            branch_periods.period_kind = periods.period_kind
-            and branch_periods.period_start = periods.period_start
-    left join coverage
-        on
-            branch_periods.branch_id = coverage.branch_id
-            and branch_periods.period_kind = coverage.period_kind
-            and branch_periods.period_start = coverage.period_start
+            covered.period_kind = periods.period_kind
+            and covered.period_start = periods.period_start
     left join counts
         on
-            branch_periods.area_id = counts.area_id
-            and branch_periods.branch_id = counts.branch_id
-            and branch_periods.period_kind = counts.period_kind
-            and branch_periods.period_start = counts.period_start
+            covered.area_id = counts.area_id
+            and covered.branch_id = counts.branch_id
+            and covered.period_kind = counts.period_kind
+            and covered.period_start = counts.period_start
     left join bounds
         on
-            branch_periods.area_id = bounds.area_id
-            and branch_periods.branch_id = bounds.branch_id
-            and branch_periods.period_kind = bounds.period_kind
-            and branch_periods.period_start = bounds.period_start
+            covered.area_id = bounds.area_id
+            and covered.branch_id = bounds.branch_id
+            and covered.period_kind = bounds.period_kind
+            and covered.period_start = bounds.period_start
 
 )
 

@@ -1,7 +1,8 @@
 -- How many each event is at least and at most, by the doubts about it that are still open: told by two feeds and perhaps
 -- one, taken out or called off by one feed only, perhaps moved, lacking where all else is told; or called off, and people
 -- are reported. Two that are perhaps one at two branches are one less at either of them, and one less in all; at branches
--- of two areas one less in either. People who are reported make no event of what would not count had it been held.
+-- of two areas one less in either. Where no rule could place one of the two, both stand where the other does. People who
+-- are reported make no event of what would not count had it been held.
 with doubts as (
 
     select * from {{ ref('int_events__doubts') }}
@@ -21,6 +22,8 @@ pairs as (
         pairs.event_id,
         pairs.other_event_id,
         pairs.is_same_branch,
+        events.owner_branch_id = 'unassigned' and not pairs.is_same_branch as is_unplaced,
+        other_events.owner_branch_id = 'unassigned' and not pairs.is_same_branch as is_other_unplaced,
         coalesce(events.area_id, '') = coalesce(other_events.area_id, '') as is_same_area
     from {{ ref('int_events__doubtful_pairs') }} as pairs
     inner join events on pairs.event_id = events.event_id
@@ -44,12 +47,13 @@ perhaps_not as (
         other_event_id as event_id,
         1 as is_of_the_area
     from pairs
+    where not is_unplaced
     union all
     select
         event_id,
-        case when is_same_area then 0 else 1 end as is_of_the_area
+        case when is_same_area and not is_unplaced then 0 else 1 end as is_of_the_area
     from pairs
-    where not is_same_branch
+    where not is_same_branch and not is_other_unplaced
 
 ),
 
