@@ -76,7 +76,7 @@ partner_acts as (
     select
         'partners' as domain,
         events.start_on as subject_on,
-        events.owner_branch_id as branch_id,
+        branches.branch_id,
         events.source_id,
         events.receipt_id,
         events.blob_sha256,
@@ -87,7 +87,9 @@ partner_acts as (
         select first_event_id from {{ ref('int_partners__units') }}
     ) as first_acts
     inner join {{ ref('int_events__events') }} as events on first_acts.first_event_id = events.event_id
-    group by events.start_on, events.owner_branch_id, events.source_id, events.receipt_id, events.blob_sha256
+    inner join {{ ref('int_events__branch_shares') }} as branches
+        on events.event_id = branches.event_id and branches.share > 0
+    group by events.start_on, branches.branch_id, events.source_id, events.receipt_id, events.blob_sha256
 
 ),
 

@@ -1,5 +1,6 @@
 -- New partners, counted as organisations and, as a variant, as named units: first act inside the period and not on the
--- frozen baseline list. Without a list, or before it was frozen, nothing can be called new: that is unverifiable, not
+-- frozen baseline list. What branches of two areas held together is a first act in both: each counts its organisations,
+-- and areas are not added up. Without a list, or before it was frozen, nothing can be called new: that is unverifiable, not
 -- zero.
 with areas_periods as (
 
@@ -21,12 +22,22 @@ baseline as (
 
 ),
 
+event_areas as (
+
+    select distinct
+        event_id,
+        area_id
+    from {{ ref('int_events__branch_shares') }}
+    where area_id is not null and share > 0
+
+),
+
 first_acts as (
 
     select
         'partners_new' as figure_id,
         organisation_id as subject_id,
-        area_id,
+        first_event_id,
         first_act_on
     from {{ ref('int_partners__organisations') }}
     where not is_baseline
@@ -36,10 +47,22 @@ first_acts as (
     select
         'partners_new_units' as figure_id,
         unit_id as subject_id,
-        area_id,
+        first_event_id,
         first_act_on
     from {{ ref('int_partners__units') }}
     where not is_baseline
+
+),
+
+first_acts_of_areas as (
+
+    select
+        first_acts.figure_id,
+        first_acts.subject_id,
+        first_acts.first_act_on,
+        event_areas.area_id
+    from first_acts
+    inner join event_areas on first_acts.first_event_id = event_areas.event_id
 
 ),
 
@@ -66,7 +89,7 @@ counts as (
     from areas_periods
     cross join figures
     cross join baseline
-    left join first_acts
+    left join first_acts_of_areas as first_acts
         on
             figures.figure_id = first_acts.figure_id
             and areas_periods.area_id = first_acts.area_id

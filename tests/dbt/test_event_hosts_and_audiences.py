@@ -1,0 +1,68 @@
+"""What branches of two municipalities hold together with somebody new.
+
+What belongs here: facts of an event that stand beside its identity and that a person, or a second host, adds. What does
+not: shares and rules by themselves (`test_event_dimensions`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from event_lake import EventLake, ask, build, claim
+
+from ingest.config import Configuration, Source, load
+
+AS_OF = "2025-02-01 04:00:00"
+MODELS = ("+figures", "+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+bridge_event_claim",
+          "+fct_event", "+fct_event_doubt", "+fct_event_restatement", "+bridge_event_partner")  # fmt: skip
+
+
+def described(project: Path) -> Configuration:
+    base = load(project / "config")
+    names = ("event_own", "event_town")
+    sources = tuple(
+        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.") for n in names
+    )
+    others = tuple(s for s in base.sources if s.family != "events")
+    return base.model_copy(update={"sources": (*others, *sources)})
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
+    lake = EventLake(tmp_path_factory.mktemp("hosts"), described(project))
+    moa: dict[str, Any] = {"location": "Moa bibliotek"}
+    choir, band = {"partner_claims": "Fjordkoret"}, {"partner_claims": "Hamnebandet"}
+    own = [
+        claim("p-1", "2024-03-05 18:00", "Grensekveld", location="Moa bibliotek", categories="Moa | Brattvåg", **choir),
+        claim("p-2", "2024-05-05 18:00", "Korkveld", location="Brattvåg bibliotek", **choir),
+        claim("p-3", "2024-05-06 18:00", "Spelkveld", **moa, **band),
+        claim("p-4", "2024-05-07 18:00", "Ny spelkveld", location="Brattvåg bibliotek", **band),
+        claim("a-1", "2024-02-06 11:00", "Lesestund", **moa),
+        claim("a-2", "2024-02-07 18:00", "Opent hus", audience_claims="children | family", **moa),
+        claim("a-3", "2024-02-08 18:00", "Quiz", **moa),
+        claim("a-4", "2024-02-09 11:00", "Lesestund", **moa),
+        claim("a-5", "2022-11-09 11:00", "Lesestund", **moa),
+        claim("a-6", "2024-02-12 18:00", "Samtale", **moa),
+    ]
+    lake.fetch("event_own", "2022-10-20 04:00:00", own)
+    town = [claim("t-3", "2024-02-08 18:00", "Quiz", **moa)]
+    lake.fetch("event_town", "2022-10-20 04:01:00", town)
+    return build(lake, project, AS_OF, *MODELS)
+
+
+def test_who_first_came_to_an_evening_of_two_municipalities_is_new_in_both(warehouse: Path) -> None:
+    """Each municipality won a partner that evening; who answers for the event says nothing of who won it.
+
+    The choir's later evening in one of the two is no first act, and the band is new where it first played, only.
+    """
+    rows = ask(
+        warehouse,
+        "select figure_id, area_id, value from kpi.figures where figure_id in ('partners_new', 'partners_new_units') "
+        "and period_kind = 'year' and period_start = date '2024-01-01' order by 1, 2",
+    )
+    assert rows == [(f, area, n) for f in ("partners_new", "partners_new_units") for area, n in
+                    (("1508", 2.0), ("1580", 1.0))]  # fmt: skip
+    whole = ask(warehouse, "select count(distinct organisation_id) from core.bridge_event_partner")
+    assert whole == [(2,)], "two organisations, though the municipalities have three between them"
