@@ -255,7 +255,7 @@ LIBRARY_TABLES: dict[str, Table] = {
         ),
         _table(
             "event_decisions",
-            "One row per decision of a person about one claim, or about a pair of claims, and host branch.",
+            "One row per decision of a person about one claim, or about a pair of claims, and host branch or audience.",
             (
                 "verdict",
                 "source_id",
@@ -265,8 +265,9 @@ LIBRARY_TABLES: dict[str, Table] = {
                 "other_series_id",
                 "other_slot",
                 "branch_id",
+                "audience",
             ),
-            ("verdict", TEXT, "same, different, countable, not_countable, owner_branch or host_branch.", True),
+            ("verdict", TEXT, "same, different, countable, not_countable, owner_branch, host_branch or audience.", True),
             ("source_id", TEXT, "Source of the claim.", True),
             ("series_id", TEXT, "Series of the claim.", True),
             ("slot", TEXT, "Slot of the claim.", True),
@@ -274,6 +275,7 @@ LIBRARY_TABLES: dict[str, Table] = {
             ("other_series_id", TEXT, "Series of the other claim.", False),
             ("other_slot", TEXT, "Slot of the other claim.", False),
             ("branch_id", TEXT, "The owner, for owner_branch; one of the hosts, for host_branch.", False),
+            ("audience", TEXT, "One of those it was for, for audience.", False),
             ("reason", TEXT, "Why.", True),
             ("decided_on", DATE, "When it was decided.", True),
             ("decided_by", TEXT, "Role of who decided.", True),
@@ -561,9 +563,10 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
         "event_decisions",
         [
             {
-                **decision.model_dump(exclude={"claims", "branch_ids"}),
+                **decision.model_dump(exclude={"claims", "branch_ids", "audiences"}),
                 "verdict": verdict,
                 "branch_id": branch_id,
+                "audience": audience,
                 **decision.claims[0].model_dump(),
                 **{
                     f"other_{key}": value
@@ -573,6 +576,7 @@ def _rows(configuration: Configuration) -> Iterator[tuple[str, list[Mapping[str,
             }
             for decision in library.event_decisions
             for verdict, branch_id in _verdicts(decision)
+            for audience in decision.audiences or (None,)
         ],
     )
     yield (

@@ -144,17 +144,19 @@ class EventDecision(Model):
     """What a person decided about claims of events; it goes before every rule.
 
     Attributes:
-        verdict: `same` or `different` of two claims; `countable`, `not_countable`, `owner_branch` or `host_branches` of
-            one.
+        verdict: `same` or `different` of two claims; `countable`, `not_countable`, `owner_branch`, `host_branches` or
+            `audience` of one.
         branch_id: the owner, for `owner_branch`.
         branch_ids: the branches that held it together, for `host_branches`; the first answers for it.
+        audiences: whom it was for, for `audience`: ids of `event_audiences`.
         decided_by: the role, not the person.
     """
 
-    verdict: Literal["same", "different", "countable", "not_countable", "owner_branch", "host_branches"]
+    verdict: Literal["same", "different", "countable", "not_countable", "owner_branch", "host_branches", "audience"]
     claims: tuple[Claim, ...]
     branch_id: Identifier | None = None
     branch_ids: tuple[Identifier, ...] = ()
+    audiences: tuple[Identifier, ...] = ()
     reason: str
     decided_on: date
     decided_by: str
@@ -169,11 +171,16 @@ class EventDecision(Model):
         if bool(self.branch_ids) != (self.verdict == "host_branches"):
             raise ValueError("branch_ids belongs to the verdict 'host_branches', and to no other")
         require_unique("the decision on hosts: branch", self.branch_ids)
+        if bool(self.audiences) != (self.verdict == "audience"):
+            raise ValueError("audiences belongs to the verdict 'audience', and to no other")
+        require_unique("the decision on whom it was for: audience", self.audiences)
         return self
 
     @property
-    def about(self) -> Literal["pair", "count", "owner"]:
+    def about(self) -> Literal["pair", "count", "owner", "audience"]:
         """What it settles of its claims; a description holds one decision about each."""
         if len(self.claims) == 2:
             return "pair"
+        if self.audiences:
+            return "audience"
         return "count" if self.verdict in ("countable", "not_countable") else "owner"

@@ -158,12 +158,15 @@ class Library(Model):
                     )
                 if any(line_id in c.line_ids and calibration.overlaps(c) for c in self.calibrations[i + 1 :]):
                     raise ValueError(f"two calibrations speak of line {line_id} at once")
+        audiences = {rule.audience for rule in self.event_audiences}
         told: set[tuple[str, frozenset[Claim]]] = set()
         for ruling in self.event_decisions:
             if ruling.branch_id is not None:
                 require_known("branch", ruling.branch_id, branches, "an event decision")
             for branch_id in ruling.branch_ids:
                 require_known("branch", branch_id, branches, "an event decision")
+            for audience in ruling.audiences:
+                require_known("audience", audience, audiences, "an event decision")
             if (ruling.about, frozenset(ruling.claims)) in told:
                 raise ValueError(f"two event decisions speak of {' and '.join(map(str, ruling.claims))}")
             told.add((ruling.about, frozenset(ruling.claims)))

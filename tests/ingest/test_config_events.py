@@ -176,6 +176,40 @@ def test_hosts_belong_to_their_verdict(more: dict[str, Any]) -> None:
         EventDecision.model_validate({"claims": CLAIMS[:1], **ROLE, **more})
 
 
+def test_for_whom_an_event_was_is_decided_by_ids_that_the_rules_know(described: Configuration, tmp_path: Path) -> None:
+    """Each audience is a row. Another spelling would open an audience of its own; a second word on it would contradict.
+
+    A decision whether the event counts may stand beside it: it speaks of something else.
+    """
+    both = EventDecision.model_validate(
+        {"verdict": "audience", "claims": CLAIMS[:1], "audiences": ["children", "adults"], **ROLE}
+    )
+    counts = EventDecision.model_validate({"verdict": "countable", "claims": CLAIMS[:1], **ROLE})
+    library = described.library.model_dump()
+    kept = type(described.library).model_validate({**library, "event_decisions": [both, counts]})
+    write_library_tables(tmp_path, described.model_copy(update={"library": kept}))
+    assert [(row["verdict"], row["audience"], row["branch_id"]) for row in rows(tmp_path, "event_decisions")] == [
+        ("audience", "children", None), ("audience", "adults", None), ("countable", None, None),
+    ]  # fmt: skip
+    for decisions, words in (
+        ([both, both], "two event decisions"),
+        ([{**both.model_dump(), "audiences": ["kids"]}], "kids"),
+    ):
+        with pytest.raises(ValidationError, match=words):
+            type(described.library).model_validate({**library, "event_decisions": decisions})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"verdict": "audience"}, {"verdict": "audience", "audiences": ["adults", "adults"]},
+     {"verdict": "countable", "audiences": ["adults"]}],
+)  # fmt: skip
+def test_audiences_belong_to_their_verdict(more: dict[str, Any]) -> None:
+    """An audience named twice would weigh double; one beside another verdict would be told to nobody."""
+    with pytest.raises(ValidationError):
+        EventDecision.model_validate({"claims": CLAIMS[:1], **ROLE, **more})
+
+
 @pytest.mark.parametrize(
     "closings",
     [

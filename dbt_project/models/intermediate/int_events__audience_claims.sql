@@ -1,5 +1,5 @@
 -- Which target groups each source ticked or wrote, as it did, and what the reviewed rules of that day make of each. A
--- source that ticked every box tells nothing: its claims are kept and set aside.
+-- source that ticked every box tells nothing: its claims are kept and set aside. Where a person decided, none is used.
 with claims as (
 
     select
@@ -122,6 +122,12 @@ speakers as (
 
 ),
 
+decided as (
+
+    select distinct event_id from {{ ref('int_events__decided_audiences') }}
+
+),
+
 final as (
 
     select
@@ -135,10 +141,11 @@ final as (
         set_aside.rule_id as set_aside_rule,
         set_aside.reason as set_aside_reason,
         set_aside.audience as set_aside_audience,
-        speakers.occurrence_id is not null and reviewed.audience is not null as is_used
+        speakers.occurrence_id is not null and reviewed.audience is not null and decided.event_id is null as is_used
     from reviewed
     left join set_aside on reviewed.occurrence_id = set_aside.occurrence_id and set_aside.rule_choice = 1
     left join speakers on reviewed.occurrence_id = speakers.occurrence_id and speakers.belief = 1
+    left join decided on reviewed.event_id = decided.event_id
     where reviewed.rule_choice = 1
 
 )

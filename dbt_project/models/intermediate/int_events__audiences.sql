@@ -1,4 +1,4 @@
--- For whom each event was: what the best believed source ticked, else what the words of all its claims say, else
+-- For whom each event was: what a person decided, else what the best believed source ticked, else what the words of all its claims say, else
 -- everybody where every box was ticked, else not told. An event for two audiences is half of each.
 with claims as (
 
@@ -9,6 +9,12 @@ with claims as (
 rules as (
 
     select * from {{ ref('stg_library__event_audiences') }}
+
+),
+
+decided as (
+
+    select * from {{ ref('int_events__decided_audiences') }}
 
 ),
 
@@ -85,10 +91,22 @@ found as (
     select
         event_id,
         audience,
-        'claimed' as audience_basis,
-        audience_rule,
+        'decided' as audience_basis,
+        'decided' as audience_rule,
         audience_reason
+    from decided
+
+    union all
+
+    select
+        ticked.event_id,
+        ticked.audience,
+        'claimed' as audience_basis,
+        ticked.audience_rule,
+        ticked.audience_reason
     from ticked
+    left join decided on ticked.event_id = decided.event_id
+    where decided.event_id is null
 
     union all
 
@@ -100,7 +118,8 @@ found as (
         worded.reason as audience_reason
     from worded
     left join ticked on worded.event_id = ticked.event_id
-    where worded.rule_choice = 1 and ticked.event_id is null
+    left join decided on worded.event_id = decided.event_id
+    where worded.rule_choice = 1 and ticked.event_id is null and decided.event_id is null
 
 ),
 

@@ -37,6 +37,8 @@ decided as (
                 and decisions.other_series_id = claims.series_id
                 and decisions.other_slot = claims.slot
             )
+    -- for whom it was says nothing of whether it was
+    where decisions.verdict <> 'audience'
 
 ),
 

@@ -267,12 +267,13 @@ decided as (
         closings.closed_on,
         'decided' as change_kind,
         'events_held' as figure_id,
-        occurrences.occurrence_id || ' ' || decisions.verdict || coalesce(' ' || decisions.branch_id, '')
-            as subject_id,
+        occurrences.occurrence_id || ' ' || decisions.verdict
+        || coalesce(' ' || decisions.branch_id, '') || coalesce(' ' || decisions.audience, '') as subject_id,
         decisions.source_id,
         cast(decisions.decided_on as timestamp) as restated_at,
         'by the rules' as old_value,
-        decisions.verdict || coalesce(' ' || decisions.branch_id, '') as new_value,
+        decisions.verdict
+        || coalesce(' ' || decisions.branch_id, '') || coalesce(' ' || decisions.audience, '') as new_value,
         cast(null as double precision) as old_count,
         cast(null as double precision) as new_count,
         decisions.reason,

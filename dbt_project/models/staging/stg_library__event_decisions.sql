@@ -7,6 +7,7 @@ select
     other_series_id,
     other_slot,
     branch_id,
+    audience,
     reason,
     decided_on,
     decided_by
