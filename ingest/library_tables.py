@@ -267,7 +267,7 @@ LIBRARY_TABLES: dict[str, Table] = {
                 "branch_id",
                 "audience",
             ),
-            ("verdict", TEXT, "same, different, countable, not_countable, owner_branch, host_branch or audience.", True),
+            ("verdict", TEXT, "same, different, countable, not_countable, owner_branch, host_branch, audience.", True),
             ("source_id", TEXT, "Source of the claim.", True),
             ("series_id", TEXT, "Series of the claim.", True),
             ("slot", TEXT, "Slot of the claim.", True),

@@ -49,7 +49,8 @@ def described(project: Path) -> Configuration:
 def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Path:
     lake = EventLake(tmp_path_factory.mktemp("hosts"), described(project))
     moa: dict[str, Any] = {"location": "Moa bibliotek"}
-    choir, band = {"partner_claims": "Fjordkoret"}, {"partner_claims": "Hamnebandet"}
+    choir: dict[str, Any] = {"partner_claims": "Fjordkoret"}
+    band: dict[str, Any] = {"partner_claims": "Hamnebandet"}
     own = [
         claim("p-1", "2024-03-05 18:00", "Grensekveld", location="Moa bibliotek", categories="Moa | Brattvåg", **choir),
         claim("p-2", "2024-05-05 18:00", "Korkveld", location="Brattvåg bibliotek", **choir),

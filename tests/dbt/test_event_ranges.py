@@ -30,8 +30,7 @@ def described(project: Path) -> Configuration:
         for b in base.library.branches
     )  # fmt: skip
     general = tuple(
-        Source(source_id=name, family="events", adapter="icalendar", description="Made by hand.")
-        for name in (GENERAL,)
+        Source(source_id=name, family="events", adapter="icalendar", description="Made by hand.") for name in (GENERAL,)
     )
     others = tuple(s for s in base.sources if s.family != "events")
     return base.model_copy(update={"sources": (*others, *feeds, *general)})

@@ -1,5 +1,5 @@
--- For whom each event was: what a person decided, else what the best believed source ticked, else what the words of all its claims say, else
--- everybody where every box was ticked, else not told. An event for two audiences is half of each.
+-- For whom each event was: what a person decided, else what the best believed source ticked, else what the words of all
+-- its claims say, else everybody where every box was ticked, else not told. An event for two audiences is half of each.
 with claims as (
 
     select * from {{ ref('int_events__audience_claims') }}

@@ -1,5 +1,6 @@
 -- What was told of a year after it was closed: events that nobody had told before, claims that changed or went, reports
--- that came or changed, and decisions. One row per change and closed year; a move out of a closed year is one of them.
+-- that came or changed, decisions, and whatever else changed whether an event counts: a report about it or about another,
+-- or another source that is believed more. One row per change and closed year; a move out of a closed year is one of them.
 -- A year that no source had told anything of by its closing has been told to nobody, and is not restated.
 with settings as (
 
@@ -294,9 +295,227 @@ decided as (
 
 ),
 
+told_of_themselves as (
+
+    {% for part in ['first_told', 'changed', 'withdrawn', 'decided'] %}
+        select
+            event_id,
+            closed_year,
+            {% if part in ['first_told', 'changed'] %}new_count - old_count{% else %}null{% endif %} as change_count,
+            {{ 'true' if part in ['withdrawn', 'decided'] else 'false' }} as may_change
+        from {{ part }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+explained as (
+
+    select
+        event_id,
+        closed_year,
+        coalesce(sum(change_count), 0) as change_count,
+        max(case when may_change then 1 else 0 end) = 1 as may_change
+    from told_of_themselves
+    group by event_id, closed_year
+
+),
+
+-- What no row tells: whether the event counts changed by another word than its own lead's.
+unexplained as (
+
+    select
+        counts.event_id,
+        counts.closed_year,
+        closings.closed_on,
+        counts.was_countable,
+        counts.is_countable,
+        events.count_reason,
+        events.owner_branch_id,
+        cast({{ dbt.date_trunc('month', 'events.start_on') }} as date) as month_start,
+        case
+            when
+                counts.was_countable
+                and (events.status_rule = 'reported_cancelled' and events.status = 'cancelled')
+                then 'reported_cancelled'
+            when
+                counts.was_countable
+                and (
+                    events.status_rule = 'unreported'
+                    or (rules.is_countable and not events.is_countable)
+                )
+                then 'unreported'
+            when not counts.was_countable and closing_reports.event_id is null and reported.event_id is not null
+                then 'reported_held'
+            when not counts.was_countable and closing_reports.is_reported_cancelled and not reported.is_reported_cancelled
+                then 'reported_held'
+            else 'told_by_another'
+        end as change_kind
+    from {{ ref('int_events__counts_at_closing') }} as counts
+    inner join closings on counts.closed_year = closings.closed_year
+    inner join events on counts.event_id = events.event_id
+    inner join {{ ref('int_events__count_rules') }} as rules on counts.event_id = rules.event_id
+    left join {{ ref('int_events__reported') }} as reported on counts.event_id = reported.event_id
+    left join {{ ref('int_events__reported_by_closing') }} as closing_reports
+        on counts.event_id = closing_reports.event_id and counts.closed_year = closing_reports.closed_year
+    left join explained
+        on counts.event_id = explained.event_id and counts.closed_year = explained.closed_year
+    where
+        counts.was_countable <> counts.is_countable
+        and not coalesce(explained.may_change, false)
+        and coalesce(explained.change_count, 0)
+        <> case when counts.is_countable then 1 else 0 end - case when counts.was_countable then 1 else 0 end
+
+),
+
+reporters as (
+
+    select distinct source_id from {{ ref('int_events__attendance_reports') }}
+
+),
+
+-- What came about an event, from reports (of people, or rows of the sheets that reporters hand in) and from claims.
+words as (
+
+    select
+        attendance.event_id,
+        true as is_report,
+        told.source_id,
+        told.received_at as told_at,
+        cast({{ to_local('told.received_at', 'settings.zone') }} as date) as told_on,
+        told.receipt_id
+    from {{ ref('stg_events__attendance_reports') }} as told
+    inner join {{ ref('int_events__attendance') }} as attendance
+        on
+            told.source_id = attendance.source_id
+            and told.series_id = attendance.series_id
+            and told.slot = attendance.slot
+    cross join settings
+    where attendance.event_id is not null
+
+    union all
+
+    select
+        versions.event_id,
+        reporters.source_id is not null as is_report,
+        versions.source_id,
+        versions.told_at,
+        versions.told_on,
+        versions.receipt_id
+    from versions
+    left join reporters on versions.source_id = reporters.source_id
+
+),
+
+pairs as (
+
+    select
+        event_id,
+        other_event_id
+    from {{ ref('int_events__likely_pairs') }}
+    union
+    select
+        other_event_id as event_id,
+        event_id as other_event_id
+    from {{ ref('int_events__likely_pairs') }}
+
+),
+
+-- The nearest word that came after the closing: about the event, about what it perhaps is, about its branch's month.
+late_words as (
+
+    select
+        unexplained.event_id,
+        unexplained.closed_year,
+        words.source_id,
+        words.told_at,
+        words.receipt_id,
+        case when words.is_report or unexplained.change_kind = 'told_by_another' then 1 else 2 end as nearness
+    from unexplained
+    inner join words on unexplained.event_id = words.event_id and words.told_on >= unexplained.closed_on
+
+    union all
+
+    select
+        unexplained.event_id,
+        unexplained.closed_year,
+        words.source_id,
+        words.told_at,
+        words.receipt_id,
+        3 as nearness
+    from unexplained
+    inner join pairs on unexplained.event_id = pairs.event_id
+    inner join words
+        on pairs.other_event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
+
+    union all
+
+    select
+        unexplained.event_id,
+        unexplained.closed_year,
+        words.source_id,
+        words.told_at,
+        words.receipt_id,
+        4 as nearness
+    from unexplained
+    inner join events
+        on
+            unexplained.owner_branch_id = events.owner_branch_id
+            and unexplained.month_start = cast({{ dbt.date_trunc('month', 'events.start_on') }} as date)
+    inner join words
+        on events.event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
+
+),
+
+nearest_words as (
+
+    select
+        *,
+        row_number() over (
+            partition by event_id, closed_year
+            order by nearness asc, told_at asc, receipt_id asc
+        ) as word_choice
+    from late_words
+
+),
+
+recounted as (
+
+    select
+        unexplained.event_id,
+        unexplained.closed_year,
+        unexplained.closed_on,
+        'events_held' as figure_id,
+        unexplained.change_kind,
+        unexplained.event_id as subject_id,
+        nearest_words.source_id,
+        nearest_words.told_at as restated_at,
+        case when unexplained.was_countable then 'counted' else 'not counted' end as old_value,
+        case
+            when unexplained.is_countable then 'counted'
+            else 'not counted: ' || unexplained.count_reason
+        end as new_value,
+        cast(case when unexplained.was_countable then 1.0 else 0.0 end as double precision) as old_count,
+        cast(case when unexplained.is_countable then 1.0 else 0.0 end as double precision) as new_count,
+        case unexplained.change_kind
+            when 'unreported' then 'who reports attendance listed others after the year was closed, and not this one'
+            when 'reported_cancelled' then 'who reports attendance said after the year was closed that it was called off'
+            when 'reported_held' then 'who reports attendance said after the year was closed that it was held'
+            else 'after the year was closed something else was told that changed whether it counts'
+        end as reason,
+        nearest_words.receipt_id
+    from unexplained
+    inner join nearest_words
+        on
+            unexplained.event_id = nearest_words.event_id
+            and unexplained.closed_year = nearest_words.closed_year
+            and nearest_words.word_choice = 1
+
+),
+
 final as (
 
-    {% for part in ['first_told', 'changed', 'withdrawn', 'reported', 'decided'] %}
+    {% for part in ['first_told', 'changed', 'withdrawn', 'reported', 'decided', 'recounted'] %}
         select
             event_id,
             closed_year,
