@@ -70,6 +70,7 @@ _TEXTS = {
     "perhaps_one_event": "Er dette og nr. 1 ett og samme arrangement?",
     "usual_source_lacks_it": "En kilde som ellers har nesten alt ved filialen, mangler dette. Ble det holdt, eller er "
     "det det samme som et annet?",
+    "set_aside": "Dette er ikke regnet med, fordi bare nr. 1 er meldt inn, og det kan være det samme. Er det det?",
     "no_branch": "Ingen kilde sier hvilken filial dette hører til. Er det vårt? Fyll i så fall inn filial.",
     "one_source_took_it_out": "Én kilde har tatt dette ut, en annen har det fremdeles. Ble det holdt?",
     "one_source_cancelled_it": "Én kilde sier avlyst, en annen har det fremdeles. Ble det holdt?",
@@ -78,6 +79,7 @@ _TEXTS = {
     "attendance_at_no_event": "Noen har meldt inn deltakere, men arrangementet er avlyst eller tatt ut. Ble det holdt?",
 }
 KINDS = tuple(_TEXTS)
+_PAIRS = ("perhaps_one_event", "set_aside")
 
 # $start and $end are local dates, half-open; $branch null for all. A report's subject is no claim: its event's anchor
 # stands in for it.
@@ -105,6 +107,11 @@ _TOLD = """
         select b.start_on from core.fct_event as b
         inner join core.fct_event_doubt as d on b.event_id = d.event_id
         where d.is_open and b.start_on >= $start and b.start_on < $end
+    ) or c.event_id in (
+        -- the other of a pair, which may stand on another day
+        select o.event_id from core.bridge_event_claim as o
+        inner join core.fct_event_doubt as d on split_part(d.subject_id, ' ', 2) = o.occurrence_id
+        where d.is_open
     )
     order by c.event_id, c.source_id, c.occurrence_id
 """
@@ -176,7 +183,7 @@ def _others(
     zone: ZoneInfo,
 ) -> tuple[Telling, ...]:
     """The other of a pair; or what others tell that day, nearest in time first."""
-    if doubt["doubt_kind"] == "perhaps_one_event":
+    if doubt["doubt_kind"] in _PAIRS:
         return (_telling(by_claim[doubt["subject_id"].split(" ")[1]], told, zone),)
     if doubt["doubt_kind"] not in ("usual_source_lacks_it", "no_branch"):
         return ()
@@ -209,8 +216,13 @@ def _answers(kind: str, about: Telling, others: Sequence[Telling]) -> dict[str, 
     def both(verdict: str, other: Telling) -> list[Decision]:
         return [{"verdict": verdict, "claims": [dict(about.claim), dict(other.claim)]}]
 
-    if kind == "perhaps_one_event":
-        return {"ett arrangement": both("same", others[0]), "to arrangement": both("different", others[0])}
+    if kind in _PAIRS:
+        answers = {"ett arrangement": both("same", others[0]), "to arrangement": both("different", others[0])}
+        if kind == "set_aside":
+            # It counts again by a word of its own: that it is not the other one says not that it was held.
+            answers["to arrangement"] += one("countable")
+            answers["ikke holdt"] = one("not_countable")
+        return answers
     same = {f"samme som {number}": both("same", other) for number, other in enumerate(others, start=1)}
     if kind == "no_branch":
         return {"vårt": one("countable"), "ikke vårt": one("not_countable"), **same}

@@ -44,13 +44,17 @@ def answers(
         same = next((n for n, other in enumerate(question.others, start=1) if holding(other) == holding_id), None)
         if question.kind == "perhaps_one_event":
             answer = first if same else second
+        elif question.kind == "set_aside":
+            is_new = true["is_counted"] and not set(counted.get(holding_id, ()))
+            answer = first if same else second if is_new else "ikke holdt"
         elif same:
             answer = f"samme som {same}"
         else:
             is_listed = min([question.about.event_id, *counted.get(holding_id, ())]) != question.about.event_id
             answer = first if true["is_counted"] and not is_listed else second
         stubs = list(question.answers[answer])
-        if answer not in (second, "to arrangement") and true["branch_id"] not in (None, question.about.branch_id):
+        counts = answer not in ("to arrangement", "ikke holdt", "ikke vårt")
+        if counts and true["branch_id"] not in (None, question.about.branch_id):
             claim = dict(question.about.claim)
             stubs.append({"verdict": "owner_branch", "claims": [claim], "branch_id": true["branch_id"]})
         for stub in stubs:

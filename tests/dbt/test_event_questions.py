@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def described(project: Path) -> Configuration:
 
 def tell(lake: EventLake) -> None:
     """A spring at Moa that calendar and sheet agree on, and what only one of them, or only the town, tells."""
-    agreed = [claim(f"own-{n}", f"2024-03-{n:02d} 18:00", f"Kveld {n}", **MOA) for n in range(4, 30)]
+    twice = claim("own-twice", "2024-03-20 11:00", "Eventyrstund", **MOA)
+    agreed = [twice, *(claim(f"own-{n}", f"2024-03-{n:02d} 18:00", f"Kveld {n}", **MOA) for n in range(4, 30))]
     story = claim("own-story", "2024-03-06 11:00", "Lesestund", **MOA)
     lake.fetch(
         "event_own",
@@ -60,10 +61,14 @@ def tell(lake: EventLake) -> None:
             claim("811", "2024-03-06 12:30", "Småbarnstreff", **MOA),
             claim("812", "2024-03-07 19:00", "Kormusikk", location="Kyrkja"),
             claim("813", "2024-03-08 18:00", "Kveld 8", **MOA),
+            # perhaps the one that staff report, told with a wrong hour; perhaps another
+            claim("814", "2024-03-20 12:30", "Eventyrstund", **MOA),
         ],
     )
-    lake.fetch("event_sheet", "2024-06-01 04:00:00", [{**row, "series_id": f"row {row['series_id']}"} for row in
-               (*agreed, story)])  # fmt: skip
+    listed = [{**row, "series_id": f"row {row['series_id']}"} for row in (*agreed, story)]
+    come = {"slot": "", "reported_at": datetime.fromisoformat("2024-06-01"), "on_site_count": 12, "method": "counted"}
+    reports = [{"series_id": row["series_id"], **come} for row in listed]
+    lake.fetch("event_sheet", "2024-06-01 04:00:00", listed, reports=reports)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Reviewed:
     before: dict[str, tuple[Any, ...]]
     after: dict[str, tuple[Any, ...]]
     still_asked: list[Question]
+    counts_of_twice: tuple[int, int]
 
 
 def asked_of(path: Path, configuration: Configuration) -> list[Question]:
@@ -96,6 +102,12 @@ def counts(path: Path) -> dict[str, tuple[Any, ...]]:
     return {row[0]: tuple(row[1:]) for row in told}
 
 
+def twice(path: Path) -> int:
+    """How many events of the one name on the one day count."""
+    told = ask(path, "select count(*) from core.fct_event where title = 'Eventyrstund' and is_countable")
+    return int(told[0][0])
+
+
 def answer(body: bytes, given: Mapping[str, tuple[str, str]], path: Path) -> Path:
     """Fill in the sheet as staff would: by the title of the event."""
     book = load_workbook(io.BytesIO(body))
@@ -116,19 +128,20 @@ def reviewed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Reviewe
     lake = EventLake(home, configuration)
     tell(lake)
     path = build(lake, project, AS_OF, *MODELS)
-    asked, before = asked_of(path, configuration), counts(path)
+    asked, before, once = asked_of(path, configuration), counts(path), twice(path)
     given = {
         "Språkkafé": ("Holdt ", ""),
         "Teikning": ("ikke holdt", ""),
         "Byvandring": ("vårt", "moa"),
         "Småbarnstreff": ("samme som 1", ""),
+        "Eventyrstund": ("to arrangement", ""),
     }
     sheet = answer(workbook(asked, {"moa": "Moa", "skodje": "Skodje"}), given, home / "answered.xlsx")
     decisions = tuple(read_answers(sheet, "branch staff", date(2024, 6, 30)))
     library = configuration.library.model_copy(update={"event_decisions": decisions})
     write_library_tables(home / "lake", configuration.model_copy(update={"library": library}))
     path = build_home(home, project, AS_OF, *MODELS)
-    return Reviewed(asked, before, counts(path), asked_of(path, configuration))
+    return Reviewed(asked, before, counts(path), asked_of(path, configuration), (once, twice(path)))
 
 
 def test_what_a_usual_source_lacks_and_what_has_no_branch_is_asked_once(reviewed: Reviewed) -> None:
@@ -139,6 +152,7 @@ def test_what_a_usual_source_lacks_and_what_has_no_branch_is_asked_once(reviewed
         "Teikning": "usual_source_lacks_it",
         "Småbarnstreff": "usual_source_lacks_it",
         "Byvandring": "no_branch",
+        "Eventyrstund": "set_aside",
     }
     shares = [question.share for question in reviewed.asked]
     assert shares == sorted(shares, reverse=True)
@@ -152,6 +166,14 @@ def test_what_others_tell_that_day_is_offered_nearest_in_time_first(reviewed: Re
     assert list(story.answers) == ["holdt", "ikke holdt", "samme som 1", "samme som 2"]
     (lone,) = [question for question in reviewed.asked if question.about.title == "Språkkafé"]
     assert lone.others == ()
+
+
+def test_what_a_rule_took_out_of_the_count_is_asked_too(reviewed: Reviewed) -> None:
+    """Reports tell of one of two and not the other: that is evidence, and no certainty. A person's word goes before."""
+    (aside,) = [question for question in reviewed.asked if question.kind == "set_aside"]
+    assert (aside.about.when, aside.others[0].when) == ("2024-03-20 12:30", "2024-03-20 11:00")
+    assert list(aside.answers) == ["ett arrangement", "to arrangement", "ikke holdt"]
+    assert reviewed.counts_of_twice == (1, 2)
 
 
 def test_what_is_asked_is_a_range_until_it_is_answered(reviewed: Reviewed) -> None:

@@ -134,8 +134,9 @@ create table core.fct_event_restatement as
         unnest([1, null])::bigint as receipt_id;
 create table core.fct_event_doubt as
     select unnest(['future_lost', 'changed_after_it_ended', 'one_source_took_it_out', 'one_source_cancelled_it',
-        'perhaps_moved', 'perhaps_one_event', 'usual_source_lacks_it', 'no_branch', 'report_without_event',
-        'attendance_at_no_event', 'reports_disagree', 'report_on_series', 'parts_exceed_total']) as doubt_kind,
+        'perhaps_moved', 'perhaps_one_event', 'usual_source_lacks_it', 'set_aside', 'no_branch',
+        'report_without_event', 'attendance_at_no_event', 'reports_disagree', 'report_on_series',
+        'parts_exceed_total']) as doubt_kind,
         's2' as source_id, 'x' as subject_id, 'e1' as event_id,
         'Something is odd.' as message, 'Ask the branch.' as next_action, false as is_open;
 create table core.fct_post_gap as

@@ -418,6 +418,7 @@ DAMAGES: dict[str, dict[str, str]] = {
                 "near_matches_are_settled": "perhaps_one_event",
                 "usual_sources_tell_every_event": "usual_source_lacks_it",
                 "counted_events_have_a_branch": "no_branch",
+                "events_set_aside_are_settled": "set_aside",
                 "reports_find_their_events": "report_without_event",
                 "no_attendance_without_an_event": "attendance_at_no_event",
                 "reports_agree": "reports_disagree",

@@ -173,14 +173,51 @@ alike as (
 
 ),
 
+both_ways as (
+
+    select
+        event_id,
+        other_event_id,
+        claim_id,
+        other_claim_id
+    from {{ ref('int_events__doubtful_pairs') }}
+    union all
+    select
+        other_event_id as event_id,
+        event_id as other_event_id,
+        other_claim_id as claim_id,
+        claim_id as other_claim_id
+    from {{ ref('int_events__doubtful_pairs') }}
+
+),
+
+-- Taken out of the count because nobody reports it while the other of a pair is reported: so says a rule, and no person.
+set_aside as (
+
+    select
+        'set_aside' as doubt_kind,
+        claims.source_id,
+        pairs.claim_id || ' ' || pairs.other_claim_id as subject_id,
+        claims.event_id,
+        claims.last_changed_at as noticed_at,
+        'does not count: ' || events.count_reason as message,
+        'Decide same if it is the other one; countable if it was held beside it, not_countable if it was not.'
+            as next_action
+    from {{ ref('int_events__unreported') }} as unreported
+    inner join events on unreported.event_id = events.event_id
+    inner join {{ ref('int_events__count_rules') }} as rules on unreported.event_id = rules.event_id
+    inner join both_ways as pairs
+        on unreported.event_id = pairs.event_id and unreported.other_event_id = pairs.other_event_id
+    inner join claims on pairs.claim_id = claims.occurrence_id
+    where rules.is_countable and not events.is_countable
+
+),
+
 -- What is asked about a pair already is not asked alone as well.
 paired as (
 
-    select event_id
-    from {{ ref('int_events__doubtful_pairs') }}
-    union
-    select other_event_id as event_id
-    from {{ ref('int_events__doubtful_pairs') }}
+    select distinct event_id
+    from both_ways
 
 ),
 
@@ -347,6 +384,8 @@ about_events as (
     select * from unconfirmed
     union all
     select * from placeless
+    union all
+    select * from set_aside
     union all
     select * from impossible
     union all
