@@ -122,14 +122,16 @@ class Layout:
     # merged cells
 
     def _block(self, number: int, column: int) -> Merge | None:
-        return self.grid.merges.get((number, column + 1))
+        """The block that a cell belongs to. What the header's words are merged down to is blank, and no block's."""
+        block = self.grid.merges.get((number, column + 1))
+        return block if block is None or block.top >= self.table.first_row else None
 
     def _visible(self, number: int, values: list[Any]) -> list[Any]:
         if not self.grid.merges:
             return values
         shown = list(values)
         for column in range(len(values)):
-            block = self._block(number, column)
+            block = self.grid.merges.get((number, column + 1))
             if block is not None and (block.top, block.left) != (number, column + 1):
                 shown[column] = None
         return shown

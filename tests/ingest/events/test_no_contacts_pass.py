@@ -160,14 +160,16 @@ def test_no_contact_in_any_cell_of_a_sheet_passes() -> None:
         "Målgruppe",
         "Samarbeidspartner",
         "Merknad",
+        "Rolle",
+        "Antall",
     )
-    plain = ("2026-014", "05.03.2026", "Quiz", "Moa", "Salen", "Spel", "Vaksne", "Fjordvik mållag", "")
-    for place in range(2, len(headers)):
+    plain = ("2026-014", "05.03.2026", "Quiz", "Moa", "Salen", "Spel", "Vaksne", "Fjordvik mållag", "", "vert", "4")
+    for place in range(2, len(headers) - 1):
         for told in (SAID, *CONTACTS):
             cells = [f"{cell} {told}" if n == place else cell for n, cell in enumerate(plain)]
             body = "\r\n".join(";".join(row) for row in (headers, cells)).encode()
-            found = read_body("programme_sheet", body, receipt(body=body))
-            assert len(found.rows) == 1, headers[place]
+            found = read_body("programme_sheet", body, receipt(body=body), roles={"vert": "host"})
+            assert (len(found.rows), len(found.reports)) == (1, 1), headers[place]
             assert not TRACES.search(found.text()), (headers[place], told)
 
 

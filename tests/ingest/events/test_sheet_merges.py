@@ -226,6 +226,14 @@ def test_columns_under_a_merged_header_that_are_not_read_are_told() -> None:
     assert "Nordmann" not in found.text()
 
 
+def test_a_header_merged_down_over_the_events_is_no_value_of_theirs() -> None:
+    """A slip of the mouse; the branch of ten events would be called `Filial`."""
+    rows = [["Dato", "Tittel", "Filial", "Antall"], *([f"{n}.03.2026", "Quiz", None, None] for n in range(1, 6))]
+    found = merged(*rows, blocks=("C1:C6", "D1:D6"))
+    assert (found.rejects, found.reports) == ([], [])
+    assert found.column("categories") == [None] * 5
+
+
 def test_a_header_merged_downwards_makes_its_rows_the_header() -> None:
     """Else the words below would be an event without a date."""
     found = merged(
