@@ -308,8 +308,7 @@ def _show(compared: list[truth.Compared]) -> bool:
     table = Table(title=title, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)  # fits 80 columns
     for name in ("figure", "area", "year", "truth", "published", ""):
         is_number = name in ("truth", "published")
-        # No cell is broken: a bound that stands on two lines reads as two numbers.
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="fold")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "figure", overflow="fold")
     for one in compared:
         figure = one.truth
         if figure.period_kind == "year" and figure.branch_id is None:
@@ -321,7 +320,8 @@ def _show(compared: list[truth.Compared]) -> bool:
                 _number(one.published) if figure.told_share is None else _bound(one),
                 ("equal" if figure.told_share is None else "at least") if one.is_equal else "[bold red]DIFFERS[/]",
             )
-    console.print(table)
+    # A pipe or a log has no width of its own: there nothing is broken, since a number on two lines reads as two.
+    (console if console.is_terminal else Console(width=100)).print(table)
     wrong = [one for one in compared if not one.is_equal]
     for one in wrong[:20]:
         f = one.truth
