@@ -63,6 +63,26 @@ def drop_folder(home: Home, source: Source) -> Path:
     return home.drop / source.source_id
 
 
+def unclaimed(home: Home, configuration: Configuration) -> list[str]:
+    """Names inside the drop folder that belong to no source: a misspelt folder, or a file put beside the folders.
+
+    Nobody would ever read what is in them, and nothing else would say so. Empty folders are left out.
+    """
+    if not home.drop.is_dir():
+        return []
+    known = {source.source_id for source in configuration.sources}
+    # A source may have its `path` in here as well.
+    kept = [(configuration.folder / s.path).resolve() for s in configuration.sources if s.path and "${" not in s.path]
+    return sorted(
+        path.name
+        for path in home.drop.iterdir()
+        if path.name not in known
+        and not path.name.startswith(".")
+        and not any(path.resolve() in (root, *root.parents) for root in kept)
+        and (path.is_file() or (path.is_dir() and any(path.iterdir())))
+    )
+
+
 def _candidates(
     home: Home, configuration: Configuration, source: Source, failures: list[IngestError]
 ) -> Iterator[tuple[Path, str]]:

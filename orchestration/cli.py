@@ -109,6 +109,7 @@ def run(
     """Read what arrived, build every table, judge, publish, and print the figures."""
     settle(config, home)
     with told_errors():
+        from ingest import pipeline
         from ingest.contracts import FAMILIES
         from ingest.errors import ConfigurationError
         from ingest.home import Home
@@ -128,6 +129,8 @@ def run(
             for run_id in bury_dead_runs(instance):
                 say(f"run {run_id[:8]} had lost its process; told as failed")
             report = run_job(instance, data, configuration, family=family, poll=poll, as_of=moment, tell=say)
+            for name in pipeline.unclaimed(data, configuration):
+                say(f"warning: drop/{name} belongs to no source, and nobody reads it; put it into the folder of one")
             if moment is None:  # a day of the past opens and closes nothing now
                 _tell_alerts(instance, data, configuration)
         _conclude(report, data.published)

@@ -167,6 +167,8 @@ def _catalogue(home: Home) -> Iterator[Sign]:
 
 
 def _pending(home: Home, configuration: Configuration) -> Iterator[Sign]:
+    for name in pipeline.unclaimed(home, configuration):
+        yield Sign("drop", "warn", f"{name} belongs to no source, and nobody reads it; put it into the folder of one.")
     waiting = pipeline.pending(home, configuration)
     for family in FAMILIES:
         count = sum(item.source.family == family for item in waiting)

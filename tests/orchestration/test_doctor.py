@@ -55,6 +55,17 @@ def test_a_home_that_takes_no_files_is_one_failure_and_not_six(fresh: Library, t
     assert [sign.name for sign in signs if sign.state == "ok"] == ["configuration"]
 
 
+def test_what_was_dropped_where_nobody_looks_is_told(fresh: Library) -> None:
+    """One letter wrong in the folder's name, and a year of counts waits there without a word."""
+    small.drop(fresh.home.root, "a.csv", small.door_csv(), source_id="door_smal_main")
+    (fresh.home.drop / "loose.csv").write_bytes(small.door_csv())
+    (fresh.home.drop / "empty").mkdir()
+    small.drop(fresh.home.root, "a.csv", small.door_csv())
+    told = [sign.message for sign in _signs(fresh, "warn") if sign.name == "drop"]
+    assert [message.split()[0] for message in told] == ["door_smal_main", "loose.csv"]
+    assert all("belongs to no source" in message for message in told)
+
+
 def test_a_lost_blob_is_a_failure_and_one_without_a_receipt_is_not(landed: Library) -> None:
     """The first can't be made again by anything here; the second is the trace of a killed writer."""
     landed.home.blobs.put(b"nobody's")
