@@ -14,9 +14,13 @@ import math
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 NOTHING = "–"
+_ENDLESS = 10_000
 SIMULATED = "SIMULATED"
 SIMULATED_NOTICE = "SIMULATED DATA: an invented library. No figure here is about a real one; do not quote any."
 
@@ -139,9 +143,47 @@ def status(
     return ", ".join(word for word in words if word)
 
 
+@dataclass(frozen=True)
+class Listing:
+    """Rows under a title: a table where every word has room, else one line per cell, as psql's expanded form.
+
+    A table that is squeezed into a terminal breaks ids and paths in their middle, and nobody can copy them.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def _grid(self) -> Table:
+        grid = Table(title=self.title, title_justify="left", title_style="bold")
+        for name in self.columns:
+            grid.add_column(name, overflow="fold")
+        for row in self.rows:
+            grid.add_row(*map(Text, row))
+        return grid
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self._grid())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        grid = self._grid()
+        needed = Measurement.get(console, options.update(width=_ENDLESS), grid).minimum
+        if self.rows and needed <= options.max_width:
+            yield grid
+            return
+        yield Text(self.title, style="bold")
+        width = max(map(len, self.columns), default=0)
+        for number, row in enumerate(self.rows):
+            if number:
+                yield Text("")
+            for name, cell in zip(self.columns, row, strict=True):
+                if cell not in ("", NOTHING):
+                    yield Text(f"  {name:<{width}}  " + cell.replace("\n", "\n" + " " * (width + 4)))
+
+
 def as_text(renderable: RenderableType) -> str:
     """A rich renderable as plain text, as wide as it needs to be: for pipes and files, where nothing may be cut."""
-    probe = Console(width=10_000, color_system=None)
+    probe = Console(width=_ENDLESS, color_system=None)
     out = io.StringIO()
     width = max(probe.measure(renderable).maximum, 40)
     Console(file=out, width=width, color_system=None, force_terminal=False, highlight=False).print(renderable)

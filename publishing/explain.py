@@ -20,7 +20,6 @@ from typing import Any
 
 import duckdb
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from publishing import display, explain_lists, figures, manifest, periods
@@ -570,22 +569,23 @@ def render_text(explanation: Explanation) -> RenderableType:
     }
     parts += [Text(f"  {name:<11}{text}") for name, text in facts if text and not skipped.get(name)]
     if explanation.parts:
-        grid = _grid("Branches of the area", ("branch", "value", "observed", "status", "note"))
-        for part in explanation.parts:
-            cells = (part.scope, figures.value_text(part), display.coverage(part.observed_share), part.status)
-            grid.add_row(*map(Text, cells), Text(part.note or ""))
-        parts += [Text(""), grid]
+        names = ("branch", "value", "observed", "status", "note")
+        rows = (
+            (p.scope, figures.value_text(p), display.coverage(p.observed_share), p.status, p.note or "")
+            for p in explanation.parts
+        )
+        parts += [Text(""), display.Listing("Branches of the area", names, tuple(rows))]
     for section in explanation.behind:
         title = _counted(section.title, len(section.rows), section.total)
-        if not section.rows:
-            parts += [Text(""), Text(title, style="bold")]
-            continue
-        grid = _grid(title, section.columns)
-        for cells in section.rows:
-            named = zip(section.columns, cells, strict=True)
-            # A year is a name and no quantity: 2023, not 2 023.
-            grid.add_row(*(Text(str(cell) if name.endswith("year") else _cell_text(cell)) for name, cell in named))
-        parts += [Text(""), grid]
+        names = tuple(name.replace("_", " ") for name in section.columns)
+        # A year is a name and no quantity: 2023, not 2 023.
+        rows = (
+            tuple(
+                str(cell) if name.endswith("year") else _cell_text(cell) for name, cell in zip(names, row, strict=True)
+            )
+            for row in section.rows
+        )
+        parts += [Text(""), display.Listing(title, names, tuple(rows))]
     parts += [Text(""), _source_grid(explanation)]
     parts += [Text(""), _blob_grid(explanation)]
     parts += [Text(f"! {note}", style="yellow") for note in explanation.notes]
@@ -597,21 +597,22 @@ def _observed_of(definition: Definition | None) -> str:
     return "the events have a report" if is_events else "the scheduled open time"
 
 
-def _source_grid(explanation: Explanation) -> Table:
+def _source_grid(explanation: Explanation) -> display.Listing:
     names = ("source", "observations", "blobs", "receipts", "first received (UTC)", "last received (UTC)", "lake files",
              "blobs missing", "open rejects")  # fmt: skip
-    grid = _grid("Sources", names)
+    rows = []
     for s in explanation.sources:
         counts = (s.observation_count, s.blob_count, s.receipt_count)
         after = (s.lake_file_count, s.blobs_missing, s.open_reject_count)
         times = (_cell_text(s.first_received_at), _cell_text(s.last_received_at))
-        grid.add_row(Text(s.source_id), *map(display.number, counts), *times, *map(display.number, after))
-    return grid
+        rows.append((s.source_id, *map(display.number, counts), *times, *map(display.number, after)))
+    return display.Listing("Sources", names, tuple(rows))
 
 
-def _blob_grid(explanation: Explanation) -> Table:
+def _blob_grid(explanation: Explanation) -> display.Listing:
     title = _counted("Landed blobs, newest first", len(explanation.blobs), explanation.blob_count)
-    grid = _grid(title, ("receipt", "source", "how", "origin", "received (UTC)", "days", "observations", "state", "bytes in landing", "in the lake"))  # fmt: skip  # noqa: E501
+    names = ("receipt", "source", "how", "origin", "received (UTC)", "days", "observations", "state", "bytes in landing", "in the lake")  # fmt: skip  # noqa: E501
+    rows = []
     for blob in explanation.blobs:
         days = f"{blob.first_subject_on} … {blob.last_subject_on}"
         received = _cell_text(blob.received_at)
@@ -620,20 +621,13 @@ def _blob_grid(explanation: Explanation) -> Table:
             f"{blob.receipt_id}{times}", blob.source_id, blob.how or "", blob.origin or "", received, days,
             display.number(blob.observation_count), blob.state, _where(blob), "\n".join(blob.lake_files),
         )  # fmt: skip
-        grid.add_row(*map(Text, cells))
-    return grid
+        rows.append(cells)
+    return display.Listing(title, names, tuple(rows))
 
 
 def _where(blob: BlobTrace) -> str:
     """A blob's file; of a segment, a tar file, also the member's name, which is the blob's hash."""
     return blob.landing_path if blob.landing_offset is None else f"{blob.landing_path} · {blob.blob_sha256}"
-
-
-def _grid(title: str, columns: Iterable[str]) -> Table:
-    grid = Table(title=title, title_justify="left", title_style="bold")
-    for name in columns:
-        grid.add_column(name.replace("_", " "), overflow="fold")
-    return grid
 
 
 def _counted(title: str, listed: int, total: int) -> str:

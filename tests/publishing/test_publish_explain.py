@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from published_library import BODIES, Rooms, sha256
+from rich.console import Console
 
 from publishing import explain, snapshot
 from publishing.errors import NothingPublished, UnknownSelection
@@ -356,3 +358,16 @@ def test_an_empty_list_is_one_line_and_a_year_is_no_quantity(published: Rooms) -
     assert "Estimates for what was not counted (0)" in text
     assert "missing minutes" not in text
     assert "│ 2023        │ 2\u00a0023  │" in text
+
+
+def test_a_narrow_terminal_gets_whole_words_under_each_other(published: Rooms) -> None:
+    """A path that is broken into columns of nine signs can't be copied, and the way back ends there."""
+    found = ask(published, "visits", "2023")
+    out = io.StringIO()
+    Console(file=out, width=80, force_terminal=False, soft_wrap=True).print(explain.render_text(found))
+    narrow = out.getvalue()
+    for blob in found.blobs:
+        assert f"  bytes in landing  {blob.landing_path}\n" in narrow
+        assert f"  in the lake       {blob.lake_files[0]}\n" in narrow
+    assert "Sources" in narrow
+    assert "│" in explain.render(found)
