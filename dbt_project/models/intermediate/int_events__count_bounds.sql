@@ -21,9 +21,9 @@ pairs as (
     select
         pairs.event_id,
         pairs.other_event_id,
-        pairs.is_same_branch,
-        events.owner_branch_id = 'unassigned' and not pairs.is_same_branch as is_unplaced,
-        other_events.owner_branch_id = 'unassigned' and not pairs.is_same_branch as is_other_unplaced,
+        pairs.is_sure,
+        events.owner_branch_id = 'unassigned' and not pairs.is_sure as is_unplaced,
+        other_events.owner_branch_id = 'unassigned' and not pairs.is_sure as is_other_unplaced,
         coalesce(events.area_id, '') = coalesce(other_events.area_id, '') as is_same_area
     from {{ ref('int_events__doubtful_pairs') }} as pairs
     inner join events on pairs.event_id = events.event_id
@@ -53,7 +53,7 @@ perhaps_not as (
         event_id,
         case when is_same_area and not is_unplaced then 0 else 1 end as is_of_the_area
     from pairs
-    where not is_same_branch and not is_other_unplaced
+    where not is_sure and not is_other_unplaced
 
 ),
 

@@ -148,37 +148,21 @@ judged as (
 
 ),
 
-pairs as (
-
-    select
-        event_id,
-        other_event_id,
-        is_same_branch
-    from {{ ref('int_events__likely_pairs') }}
-    union all
-    select
-        other_event_id as event_id,
-        event_id as other_event_id,
-        is_same_branch
-    from {{ ref('int_events__likely_pairs') }}
-
-),
-
 unreported as (
 
     select distinct
         judged.event_id,
         judged.closed_year
     from judged
-    inner join pairs on judged.event_id = pairs.event_id
+    inner join {{ ref('int_events__rivals') }} as rivals on judged.event_id = rivals.event_id
     inner join judged as others
-        on pairs.other_event_id = others.event_id and judged.closed_year = others.closed_year
+        on rivals.other_event_id = others.event_id and judged.closed_year = others.closed_year
     where
         judged.stood and others.stood
         and judged.verdict is null
         and others.is_reported and not others.is_reported_cancelled
         and not judged.is_reported
-        and (pairs.is_same_branch or judged.is_well_reported)
+        and (rivals.is_same_branch or judged.is_well_reported)
 
 ),
 

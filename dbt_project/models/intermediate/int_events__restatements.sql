@@ -407,20 +407,6 @@ words as (
 
 ),
 
-pairs as (
-
-    select
-        event_id,
-        other_event_id
-    from {{ ref('int_events__likely_pairs') }}
-    union
-    select
-        other_event_id as event_id,
-        event_id as other_event_id
-    from {{ ref('int_events__likely_pairs') }}
-
-),
-
 -- The nearest word that came after the closing: about the event, about what it perhaps is, about its branch's month.
 late_words as (
 
@@ -444,9 +430,9 @@ late_words as (
         words.receipt_id,
         3 as nearness
     from unexplained
-    inner join pairs on unexplained.event_id = pairs.event_id
+    inner join {{ ref('int_events__rivals') }} as rivals on unexplained.event_id = rivals.event_id
     inner join words
-        on pairs.other_event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
+        on rivals.other_event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
 
     union all
 

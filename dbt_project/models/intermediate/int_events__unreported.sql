@@ -6,31 +6,24 @@ with reported as (
 
 ),
 
-pairs as (
+rules as (
 
-    select
-        event_id,
-        other_event_id,
-        is_same_branch
-    from {{ ref('int_events__doubtful_pairs') }}
-    union all
-    select
-        other_event_id as event_id,
-        event_id as other_event_id,
-        is_same_branch
-    from {{ ref('int_events__doubtful_pairs') }}
+    select * from {{ ref('int_events__count_rules') }}
+    where is_countable
 
 ),
 
 final as (
 
     select
-        pairs.event_id,
-        min(pairs.other_event_id) as other_event_id
-    from pairs
-    inner join {{ ref('int_events__holdings') }} as holdings on pairs.event_id = holdings.event_id
-    inner join reported on pairs.other_event_id = reported.event_id and not reported.is_reported_cancelled
-    left join reported as own_reports on pairs.event_id = own_reports.event_id
+        rivals.event_id,
+        min(rivals.other_event_id) as other_event_id
+    from {{ ref('int_events__rivals') }} as rivals
+    inner join rules on rivals.event_id = rules.event_id
+    inner join rules as other_rules on rivals.other_event_id = other_rules.event_id
+    inner join {{ ref('int_events__holdings') }} as holdings on rivals.event_id = holdings.event_id
+    inner join reported on rivals.other_event_id = reported.event_id and not reported.is_reported_cancelled
+    left join reported as own_reports on rivals.event_id = own_reports.event_id
     left join {{ ref('int_events__report_months') }} as months
         on
             holdings.owner_branch_id = months.branch_id
@@ -38,10 +31,10 @@ final as (
     where
         own_reports.event_id is null
         and (
-            pairs.is_same_branch
+            rivals.is_same_branch
             or (months.event_count >= 3 and months.reported_count * 5 >= months.event_count * 4)
         )
-    group by pairs.event_id
+    group by rivals.event_id
 
 )
 
