@@ -37,6 +37,7 @@ def answers(
     def holding(telling: Telling) -> str:
         return behind[telling.claim["source_id"], telling.claim["series_id"], telling.claim["slot"]]
 
+    listed = {holding_id: set(event_ids) for holding_id, event_ids in counted.items()}
     for question in questions:
         holding_id = holding(question.about)
         true = holdings[holding_id]
@@ -45,12 +46,13 @@ def answers(
         if question.kind == "perhaps_one_event":
             answer = first if same else second
         elif question.kind == "set_aside":
-            is_new = true["is_counted"] and not set(counted.get(holding_id, ()))
+            is_new = true["is_counted"] and not listed.get(holding_id)
             answer = first if same else second if is_new else "ikke holdt"
+            listed.setdefault(holding_id, set()).add(question.about.event_id)
         elif same:
             answer = f"samme som {same}"
         else:
-            is_listed = min([question.about.event_id, *counted.get(holding_id, ())]) != question.about.event_id
+            is_listed = min([question.about.event_id, *listed.get(holding_id, ())]) != question.about.event_id
             answer = first if true["is_counted"] and not is_listed else second
         stubs = list(question.answers[answer])
         counts = answer not in ("to arrangement", "ikke holdt", "ikke vårt")
