@@ -290,7 +290,14 @@ def render_table(figures: FigureTable) -> RenderableType:
     if figures.is_simulated:
         title = f"{display.SIMULATED} · {title} · {display.SIMULATED}"
     grid = Table(title=title, title_justify="left", title_style="bold", show_lines=False)
-    for name, justify in (
+    # A column that says nothing takes the room of one that does, and a terminal has 80 signs.
+    shown = {
+        "period": figures.period is None,
+        "interval": any(interval_text(row) != display.NOTHING for row in figures.rows),
+        "growth": any(growth_text(row) != display.NOTHING for row in figures.rows),
+        "note": any(row.note for row in figures.rows),
+    }
+    columns = (
         ("figure", "left"),
         ("area or branch", "left"),
         ("period", "left"),
@@ -300,25 +307,28 @@ def render_table(figures: FigureTable) -> RenderableType:
         ("growth", "right"),
         ("status", "left"),
         ("note", "left"),
-    ):
-        # Folding keeps every character on a narrow terminal; an ellipsis would cut a number.
-        grid.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    )
+    for name, justify in columns:
+        if shown.get(name, True):
+            # Folding keeps every character on a narrow terminal; an ellipsis would cut a number.
+            grid.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     above: FigureRow | None = None
     for row in figures.rows:
         same = above is not None and above.figure_id == row.figure_id
         if above is not None and not same:
             grid.add_section()
-        grid.add_row(
+        cells = (
             Text("" if same else _title(row)),
             Text(("  " if row.branch_id else "") + row.scope),
-            row.period,
+            Text(row.period),
             Text(value_text(row), style="" if row.value is not None else "italic"),
-            interval_text(row),
-            display.coverage(row.observed_share),
-            growth_text(row),
+            Text(interval_text(row)),
+            Text(display.coverage(row.observed_share)),
+            Text(growth_text(row)),
             Text(status_text(row)),
             Text(row.note or ""),
         )
+        grid.add_row(*(cell for (name, _), cell in zip(columns, cells, strict=True) if shown.get(name, True)))
         above = row
     lines: list[RenderableType] = [grid, Text(f"as of {figures.as_of} · data version {figures.data_version}")]
     if figures.is_simulated:

@@ -302,3 +302,12 @@ def test_nothing_published_says_how_to_publish(tmp_path: Path) -> None:
     """The first thing a new user meets."""
     with pytest.raises(NothingPublished, match="levende run"):
         figures.table(tmp_path / "published")
+
+
+def test_a_column_that_says_nothing_is_left_out(published: Rooms) -> None:
+    """Nine columns on 80 signs break every word; the period stands in the title already."""
+    day = figures.render(figures.table(published.published, "2023", "visits", branch="moa"))
+    header = day.splitlines()[2]
+    assert "period" not in header
+    assert [word in header for word in ("value", "observed", "status")] == [True] * 3
+    assert "period" in figures.render(figures.table(published.published, figure="visits")).splitlines()[2]
