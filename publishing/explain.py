@@ -577,15 +577,13 @@ def render_text(explanation: Explanation) -> RenderableType:
         parts += [Text(""), display.Listing("Branches of the area", names, tuple(rows))]
     for section in explanation.behind:
         title = _counted(section.title, len(section.rows), section.total)
-        names = tuple(name.replace("_", " ") for name in section.columns)
+        columns = tuple(name.replace("_", " ") for name in section.columns)
         # A year is a name and no quantity: 2023, not 2 023.
-        rows = (
-            tuple(
-                str(cell) if name.endswith("year") else _cell_text(cell) for name, cell in zip(names, row, strict=True)
-            )
+        told = (
+            tuple(str(c) if name.endswith("year") else _cell_text(c) for name, c in zip(columns, row, strict=True))
             for row in section.rows
         )
-        parts += [Text(""), display.Listing(title, names, tuple(rows))]
+        parts += [Text(""), display.Listing(title, columns, tuple(told))]
     parts += [Text(""), _source_grid(explanation)]
     parts += [Text(""), _blob_grid(explanation)]
     parts += [Text(f"! {note}", style="yellow") for note in explanation.notes]
