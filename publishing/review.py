@@ -66,11 +66,12 @@ class Question:
     answers: Mapping[str, Sequence[Decision]] = field(repr=False)
 
 
+# Of several doubts about one event the first of these is asked.
 _TEXTS = {
-    "perhaps_one_event": "Er dette og nr. 1 ett og samme arrangement?",
+    "perhaps_one_event": "Er dette det samme som nr. 1, eller ble det holdt for seg selv?",
+    "set_aside": "Dette er ikke regnet med: bare nr. 1 er meldt inn, og det kan være det samme. Er det det?",
     "usual_source_lacks_it": "En kilde som ellers har nesten alt ved filialen, mangler dette. Ble det holdt, eller er "
     "det det samme som et annet?",
-    "set_aside": "Dette er ikke regnet med, fordi bare nr. 1 er meldt inn, og det kan være det samme. Er det det?",
     "no_branch": "Ingen kilde sier hvilken filial dette hører til. Er det vårt? Fyll i så fall inn filial.",
     "one_source_took_it_out": "Én kilde har tatt dette ut, en annen har det fremdeles. Ble det holdt?",
     "one_source_cancelled_it": "Én kilde sier avlyst, en annen har det fremdeles. Ble det holdt?",
@@ -79,23 +80,27 @@ _TEXTS = {
     "attendance_at_no_event": "Noen har meldt inn deltakere, men arrangementet er avlyst eller tatt ut. Ble det holdt?",
 }
 KINDS = tuple(_TEXTS)
-_PAIRS = ("perhaps_one_event", "set_aside")
+HELD, NOT_HELD, OURS, NOT_OURS = "holdt", "ikke holdt", "vårt", "ikke vårt"
 
-# $start and $end are local dates, half-open; $branch null for all. A report's subject is no claim: its event's anchor
-# stands in for it.
+# $start and $end are local dates, half-open. The subject is a claim, or two of a pair; a report is none, and the anchor of
+# its event stands in for it. Of two that may be one, the second is the less believed: whether that is one is asked.
 _DOUBTS = """
     select
-        d.doubt_kind, d.event_id, d.subject_id, e.start_on,
-        coalesce(c.occurrence_id, a.occurrence_id) as occurrence_id
+        d.doubt_kind,
+        coalesce(
+            case when d.doubt_kind = 'perhaps_one_event' then other.occurrence_id else subject.occurrence_id end,
+            anchor.occurrence_id
+        ) as about_id,
+        case when d.doubt_kind = 'perhaps_one_event' then subject.occurrence_id else other.occurrence_id end as other_id
     from core.fct_event_doubt as d
     inner join core.fct_event as e on d.event_id = e.event_id
-    inner join core.bridge_event_claim as a on d.event_id = a.event_id and a.is_anchor
-    left join core.bridge_event_claim as c on split_part(d.subject_id, ' ', 1) = c.occurrence_id
+    inner join core.bridge_event_claim as anchor on d.event_id = anchor.event_id and anchor.is_anchor
+    left join core.bridge_event_claim as subject on split_part(d.subject_id, ' ', 1) = subject.occurrence_id
+    left join core.bridge_event_claim as other on split_part(d.subject_id, ' ', 2) = other.occurrence_id
     where d.is_open and e.start_on >= $start and e.start_on < $end and list_contains($kinds, d.doubt_kind)
-        and ($branch is null or e.owner_branch_id = $branch or d.doubt_kind = 'no_branch')
-    order by e.start_on, d.event_id, d.doubt_kind, d.subject_id
+    order by d.doubt_kind, about_id, other_id
 """
-# All that is told on the days of the questions, one row per claim.
+# All that is told on the days of the questions, and what they name on other days; one row per claim.
 _TOLD = """
     select
         c.occurrence_id, c.event_id, c.source_id, c.series_id, c.slot, c.is_anchor, c.status as claim_status,
@@ -105,13 +110,10 @@ _TOLD = """
     inner join core.fct_event as e on c.event_id = e.event_id
     where e.start_on in (
         select b.start_on from core.fct_event as b
-        inner join core.fct_event_doubt as d on b.event_id = d.event_id
-        where d.is_open and b.start_on >= $start and b.start_on < $end
+        inner join core.bridge_event_claim as a on b.event_id = a.event_id
+        where list_contains($asked, a.occurrence_id)
     ) or c.event_id in (
-        -- the other of a pair, which may stand on another day
-        select o.event_id from core.bridge_event_claim as o
-        inner join core.fct_event_doubt as d on split_part(d.subject_id, ' ', 2) = o.occurrence_id
-        where d.is_open
+        select o.event_id from core.bridge_event_claim as o where list_contains($named, o.occurrence_id)
     )
     order by c.event_id, c.source_id, c.occurrence_id
 """
@@ -124,37 +126,41 @@ _WEIGHTS = """
 def questions(rows: Rows, zone: ZoneInfo, start: date, end: date, branch_id: str | None = None) -> list[Question]:
     """Every open doubt about events of a period that a person can settle by an answer.
 
-    One event is asked about once: where it has several doubts, by the kind that stands first in `KINDS`. A doubt of
-    another kind stands again in the next list if the answer does not settle it.
+    One event is asked about once: where it has several doubts, by the kind that stands first in `KINDS`. What the
+    answer leaves open stands in the next list.
 
     Args:
         rows: runs SQL over the published tables.
         zone: the library's.
         start, end: local dates, half-open.
-        branch_id: only what this branch answers for, and what no branch does.
+        branch_id: only what this branch answers for or may answer for, and what no branch does.
 
     Returns:
         Those that weigh most in their branch's year first.
     """
-    scope: dict[str, Any] = {"start": start, "end": end}
-    doubts = rows(_DOUBTS, {**scope, "kinds": list(KINDS), "branch": branch_id})
+    doubts = rows(_DOUBTS, {"start": start, "end": end, "kinds": list(KINDS)})
+    asked_ids = [doubt["about_id"] for doubt in doubts]
+    named_ids = [doubt["other_id"] for doubt in doubts if doubt["other_id"] is not None]
     told: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(_TOLD, scope):
+    for row in rows(_TOLD, {"asked": asked_ids, "named": named_ids}):
         told.setdefault(row["event_id"], []).append(row)
     by_claim = {row["occurrence_id"]: row for group in told.values() for row in group}
     weights = {(row["owner_branch_id"], int(row["year"])): int(row["events"]) for row in rows(_WEIGHTS, {})}
 
     asked: dict[str, Question] = {}
     for doubt in sorted(doubts, key=lambda d: KINDS.index(d["doubt_kind"])):
-        if doubt["event_id"] in asked:
+        claim, other = by_claim[doubt["about_id"]], by_claim.get(doubt["other_id"])
+        if claim["event_id"] in asked:
             continue
-        claim = by_claim[doubt["occurrence_id"]]
         about = _telling(claim, told, zone)
-        others = _others(doubt, claim, told, by_claim, zone)
-        count = weights.get((claim["branch_id"] or "unassigned", doubt["start_on"].year), 1)
-        asked[doubt["event_id"]] = Question(
-            doubt["doubt_kind"], _TEXTS[doubt["doubt_kind"]], about, others, 1 / count,
-            _answers(doubt["doubt_kind"], about, others),
+        others = [_telling(row, told, zone) for row in _candidates(doubt["doubt_kind"], claim, other, told)]
+        answerable = {about.branch_id or branch_id, other["branch_id"] if other is not None else None}
+        if branch_id is not None and branch_id not in answerable:
+            continue
+        count = weights.get((claim["branch_id"] or "unassigned", claim["start_on"].year), 1)
+        asked[about.event_id] = Question(
+            doubt["doubt_kind"], _TEXTS[doubt["doubt_kind"]], about, tuple(others), 1 / count,
+            _answers(doubt["doubt_kind"], about, others, is_pair=other is not None),
         )  # fmt: skip
     return sorted(asked.values(), key=lambda q: (-q.share, q.about.when, q.about.event_id))
 
@@ -175,19 +181,15 @@ def _telling(claim: dict[str, Any], told: Mapping[str, list[dict[str, Any]]], zo
     )
 
 
-def _others(
-    doubt: dict[str, Any],
-    claim: dict[str, Any],
-    told: Mapping[str, list[dict[str, Any]]],
-    by_claim: Mapping[str, dict[str, Any]],
-    zone: ZoneInfo,
-) -> tuple[Telling, ...]:
-    """The other of a pair; or what others tell that day, nearest in time first."""
-    if doubt["doubt_kind"] in _PAIRS:
-        return (_telling(by_claim[doubt["subject_id"].split(" ")[1]], told, zone),)
-    if doubt["doubt_kind"] not in ("usual_source_lacks_it", "no_branch"):
-        return ()
+def _candidates(
+    kind: str, claim: dict[str, Any], other: dict[str, Any] | None, told: Mapping[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What it may be the same as: the other of a pair, then what others tell that day, nearest in time first."""
+    first = [other] if other is not None else []
+    if not first and kind not in ("usual_source_lacks_it", "no_branch"):
+        return []
     mine = {row["source_id"] for row in told[claim["event_id"]]}
+    known = {claim["event_id"], *(row["event_id"] for row in first)}
     near = [
         row
         for event_id, group in told.items()
@@ -195,35 +197,27 @@ def _others(
         if row["is_anchor"]
         and row["is_countable"]
         and row["start_on"] == claim["start_on"]
-        and event_id != claim["event_id"]
+        and event_id not in known
         # whoever tells both means two
-        and not mine & {other["source_id"] for other in group}
+        and not mine & {told_too["source_id"] for told_too in group}
     ]
-    near.sort(
-        key=lambda row: (
-            abs(row["start_at"] - claim["start_at"]) if row["has_time"] and claim["has_time"] else timedelta(),
-            row["branch_id"] != claim["branch_id"],
-            row["event_id"],
-        )
-    )
-    return tuple(_telling(row, told, zone) for row in near[:MOST_CANDIDATES])
+
+    def distance(row: dict[str, Any]) -> tuple[timedelta, bool, str]:
+        is_timed = row["has_time"] and claim["has_time"]
+        apart = abs(row["start_at"] - claim["start_at"]) if is_timed else timedelta()
+        return apart, row["branch_id"] != claim["branch_id"], row["event_id"]
+
+    return [*first, *sorted(near, key=distance)][:MOST_CANDIDATES]
 
 
-def _answers(kind: str, about: Telling, others: Sequence[Telling]) -> dict[str, list[Decision]]:
+def _answers(kind: str, about: Telling, others: Sequence[Telling], *, is_pair: bool) -> dict[str, list[Decision]]:
     def one(verdict: str) -> list[Decision]:
         return [{"verdict": verdict, "claims": [dict(about.claim)]}]
 
     def both(verdict: str, other: Telling) -> list[Decision]:
         return [{"verdict": verdict, "claims": [dict(about.claim), dict(other.claim)]}]
 
-    if kind in _PAIRS:
-        answers = {"ett arrangement": both("same", others[0]), "to arrangement": both("different", others[0])}
-        if kind == "set_aside":
-            # It counts again by a word of its own: that it is not the other one says not that it was held.
-            answers["to arrangement"] += one("countable")
-            answers["ikke holdt"] = one("not_countable")
-        return answers
+    yes, no = (OURS, NOT_OURS) if kind == "no_branch" else (HELD, NOT_HELD)
+    held = [*one("countable"), *(both("different", others[0]) if is_pair else [])]
     same = {f"samme som {number}": both("same", other) for number, other in enumerate(others, start=1)}
-    if kind == "no_branch":
-        return {"vårt": one("countable"), "ikke vårt": one("not_countable"), **same}
-    return {"holdt": one("countable"), "ikke holdt": one("not_countable"), **same}
+    return {yes: held, no: one("not_countable"), **same}

@@ -41,22 +41,18 @@ def answers(
     for question in questions:
         holding_id = holding(question.about)
         true = holdings[holding_id]
-        first, second, *_ = question.answers
+        yes, no, *_ = question.answers
         same = next((n for n, other in enumerate(question.others, start=1) if holding(other) == holding_id), None)
-        if question.kind == "perhaps_one_event":
-            answer = first if same else second
-        elif question.kind == "set_aside":
-            is_new = true["is_counted"] and not listed.get(holding_id)
-            answer = first if same else second if is_new else "ikke holdt"
-            listed.setdefault(holding_id, set()).add(question.about.event_id)
-        elif same:
+        already = listed.setdefault(holding_id, set())
+        if same:
             answer = f"samme som {same}"
+        elif true["is_counted"] and min(already, default=question.about.event_id) == question.about.event_id:
+            answer = yes
+            already.add(question.about.event_id)
         else:
-            is_listed = min([question.about.event_id, *listed.get(holding_id, ())]) != question.about.event_id
-            answer = first if true["is_counted"] and not is_listed else second
+            answer = no
         stubs = list(question.answers[answer])
-        counts = answer not in ("to arrangement", "ikke holdt", "ikke vårt")
-        if counts and true["branch_id"] not in (None, question.about.branch_id):
+        if answer != no and true["branch_id"] not in (None, question.about.branch_id):
             claim = dict(question.about.claim)
             stubs.append({"verdict": "owner_branch", "claims": [claim], "branch_id": true["branch_id"]})
         for stub in stubs:

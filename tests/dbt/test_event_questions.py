@@ -134,7 +134,7 @@ def reviewed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Reviewe
         "Teikning": ("ikke holdt", ""),
         "Byvandring": ("vårt", "moa"),
         "Småbarnstreff": ("samme som 1", ""),
-        "Eventyrstund": ("to arrangement", ""),
+        "Eventyrstund": ("holdt", ""),
     }
     sheet = answer(workbook(asked, {"moa": "Moa", "skodje": "Skodje"}), given, home / "answered.xlsx")
     decisions = tuple(read_answers(sheet, "branch staff", date(2024, 6, 30)))
@@ -172,7 +172,7 @@ def test_what_a_rule_took_out_of_the_count_is_asked_too(reviewed: Reviewed) -> N
     """Reports tell of one of two and not the other: that is evidence, and no certainty. A person's word goes before."""
     (aside,) = [question for question in reviewed.asked if question.kind == "set_aside"]
     assert (aside.about.when, aside.others[0].when) == ("2024-03-20 12:30", "2024-03-20 11:00")
-    assert list(aside.answers) == ["ett arrangement", "to arrangement", "ikke holdt"]
+    assert list(aside.answers)[:3] == ["holdt", "ikke holdt", "samme som 1"]
     assert reviewed.counts_of_twice == (1, 2)
 
 

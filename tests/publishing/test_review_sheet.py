@@ -66,7 +66,7 @@ def test_each_event_in_doubt_is_one_row_that_knows_what_its_answers_decide(in_do
     """A small branch's events stand first: there one event is most of the year. What is settled is not asked."""
     path = tmp_path / "review.xlsx"
     assert write(in_doubt, path) == {
-        "one_source_took_it_out": 1, "no_branch": 1, "perhaps_one_event": 1, "attendance_at_no_event": 1,
+        "one_source_took_it_out": 2, "no_branch": 1, "perhaps_one_event": 1,
     }  # fmt: skip
     _sheet, rows = page(path)
     assert [(r["Arrangement"], r["Når"], r["Filial"], r["Veier i filialens år"]) for r in rows] == [
@@ -75,11 +75,13 @@ def test_each_event_in_doubt_is_one_row_that_knows_what_its_answers_decide(in_do
         ("=1+2", "2023-05-06 18:00", "main", 0.5),
         ("=1+3", "2023-05-07", "main", 0.5),
     ]
-    pair = json.loads(str(rows[2]["decisions"]))
-    assert pair["answers"]["ett arrangement"] == [
-        {"verdict": "same", "claims": [{"source_id": "s1", "series_id": f"series e{n}", "slot": ""} for n in (2, 3)]}
-    ]
-    assert str(rows[2]["1"]).startswith("2023-05-07 · =1+3 · main · Salen")
+    one, other = ({"source_id": "s1", "series_id": f"series e{n}", "slot": ""} for n in (3, 2))
+    assert json.loads(str(rows[3]["decisions"]))["answers"] == {
+        "holdt": [{"verdict": "countable", "claims": [one]}, {"verdict": "different", "claims": [one, other]}],
+        "ikke holdt": [{"verdict": "not_countable", "claims": [one]}],
+        "samme som 1": [{"verdict": "same", "claims": [one, other]}],
+    }
+    assert str(rows[3]["1"]).startswith("2023-05-06 18:00 · =1+2 · main · Salen")
 
 
 def test_cells_are_text_with_the_answers_to_choose_from(in_doubt: Rooms, tmp_path: Path) -> None:
@@ -89,9 +91,9 @@ def test_cells_are_text_with_the_answers_to_choose_from(in_doubt: Rooms, tmp_pat
     assert "f" not in {cell.data_type for row in sheet.iter_rows() for cell in row}
     lists = {str(v.sqref): v.formula1 for v in sheet.data_validations.dataValidation}
     assert lists == {
-        "K2 K5": '"holdt,ikke holdt"',
+        "K2 K4": '"holdt,ikke holdt"',
         "K3": '"vårt,ikke vårt"',
-        "K4": '"ett arrangement,to arrangement"',
+        "K5": '"holdt,ikke holdt,samme som 1"',
         "L2:L5": "Filialer!$A$1:$A$2",
     }
     letter = next(cell.column_letter for cell in sheet[1] if cell.value == "decisions")
