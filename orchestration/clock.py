@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from ingest.errors import ConfigurationError
+
+if TYPE_CHECKING:  # commands that start no run need the clock, and should not wait for Dagster
+    import dagster as dg
 
 AS_OF_TAG = "levende/as_of"
 AS_OF_BY_TAG = "levende/as_of_by"

@@ -1,7 +1,7 @@
 """The dbt project, parsed once for all tests and put where a home of theirs would have parsed it.
 
 Parsing takes five seconds of processor time, and nothing in its outcome but the lake's path differs from home to home.
-What belongs here: parsing, and giving what was parsed another lake. What does not: running dbt (`tests/dbt/dbt_here`).
+What belongs here: parsing, and giving what was parsed another lake. What does not: running dbt (`dbt_here`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def parsed(project: Path) -> Path:
     return folder
 
 
+@lru_cache(maxsize=4)  # several megabytes each, and most tests run dbt several times on one home
 def binary_with(project: Path, lake: Path) -> bytes:
     """dbt's own binary form of the manifest, for a lake."""
     told = msgpack.unpackb((parsed(project) / BINARY).read_bytes(), strict_map_key=False)

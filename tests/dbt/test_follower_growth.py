@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -43,8 +42,8 @@ def judged(project: Path, tmp_path: Path, last_count: int, *, told_days: int = 1
                     )
     result = run_dbt(project, tmp_path, "test", "--select", CHECK)
     assert result.returncode == 0, result.stdout[-4000:]
-    (told,) = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
-    return told["status"], told["failures"]
+    (told,) = result.results
+    return str(told.status), told.failures
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,7 @@ def gaps(
         "--select", "+fct_post_gap", "+fct_post_metric", "assert_every_measured_post_is_listed",
         "--exclude-resource-type", "unit_test", as_of=as_of,
     )  # fmt: skip
-    results = json.loads((home / "target" / "run_results.json").read_text())["results"]
-    status = {r["unique_id"].split(".")[2]: r["status"] for r in results}
+    status = {r.node.name: str(r.status) for r in result.results}
     found = status["assert_every_measured_post_is_listed"]
     assert (result.returncode == 0) == (found == "pass"), result.stdout[-4000:]
     with duckdb.connect(str(home / "warehouse" / "build.duckdb"), read_only=True) as con:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from _small_library import Library
 
 from ingest.errors import ConfigurationError
 from ingest.home import Home
@@ -125,48 +121,3 @@ def test_the_settings_are_ones_that_dagster_takes(tmp_path: Path, monkeypatch: p
         assert not instance.telemetry_enabled
         assert instance.run_retries_enabled
         assert instance.global_op_concurrency_default_limit == 1
-
-
-def _status(url: str, *, data: bytes | None = None, **headers: str) -> int:
-    request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-@pytest.mark.slow
-def test_the_real_servers_start_are_guarded_and_stop(fresh: Library) -> None:
-    """Dagster's own servers behind the guard: the unit tests of the guard know nothing of their routes."""
-    ports = Ports(*_free_ports(3))
-    options = ["--code-port", str(ports.code), "--port", str(ports.operators), "--staff-port", str(ports.staff)]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "orchestration.cli", "ui", *options],
-        env=fresh.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert child.stdout is not None
-    told = []
-    for line in child.stdout:
-        told.append(line)
-        if line.startswith("ready"):
-            break
-    try:
-        assert told[-1:] != [], "it ended at once"
-        assert told[-1].startswith("ready"), told
-        operators, staff = f"http://127.0.0.1:{ports.operators}", f"http://127.0.0.1:{ports.staff}/lineage"
-        json = {"content_type": "application/json"}
-        assert _status(f"{operators}/") == 200
-        assert _status(f"{operators}/graphql", data=b'{"query": "{version}"}', **json) == 200
-        assert _status(f"{operators}/", Host="evil.example") == 403
-        assert _status(f"{operators}/graphql?%71uery=%7Bversion%7D") == 403
-        assert _status(f"{operators}/graphql", data=b"query", content_type="text/plain") == 403
-        assert _status(f"{operators}/report_asset_check/x", data=b"") == 403
-        assert _status(f"{staff}/") == 200
-        assert _status(f"{staff}/report_asset_check/x", data=b"{}", **json) == 401
-    finally:
-        child.send_signal(signal.SIGINT)
-        assert child.wait(60) == 0
-        child.stdout.close()
-    assert all(supervise.port_is_free(port) for port in vars(ports).values())

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,7 @@ class Installation:
 
     library: Library
     process: subprocess.Popen[str]
+    operators: str
     staff: str
 
     def visits(self) -> float | None:
@@ -75,11 +78,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Ite
     try:
         wait_for("the start", lambda: "ready:" in log.read_text() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        yield Installation(library, process, f"http://127.0.0.1:{staff}/lineage")
+        yield Installation(library, process, f"http://127.0.0.1:{operators}", f"http://127.0.0.1:{staff}/lineage")
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(60)
-    assert code == 0, log.read_text()
+        ended = process.wait(60)
+    assert ended == 0, log.read_text()
     for port in (code, operators, staff):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, "a server outlived its supervisor"
@@ -120,43 +123,25 @@ def test_staff_find_the_way_from_a_figure_back_to_the_lake(installation: Install
             chromium.close()
 
 
-def test_a_broken_file_costs_only_itself_and_says_what_to_do(tmp_path: Path, project: Path) -> None:
-    """Truncated XML, wrong encoding, a missing column, letters in a count: each lands, each is told, none stops."""
-    camera = {
-        "source_id": "door_brickstream_small",
-        "family": "doors",
-        "adapter": "brickstream",
-        "description": "Hand-made camera.",
-        "pattern": "*.xml",
-    }
-    library = small.make_library(tmp_path, project, is_parsed=True)
-    small.write_config(library.folder, project, sources=[*small.SOURCES, camera])
-    root = library.home.root
-    small.drop(root, "week.csv", small.door_csv())
-    small.drop(root, "utf16.csv", small.door_csv().decode().encode("utf-16"))
-    small.drop(root, "column.csv", b"Avdeling;Dato;Time;Inn\nMain;04.03.2024;10;8\n")
-    small.drop(root, "letters.csv", b"Avdeling;Dato;Time;Inn;Ut\nMain;04.03.2024;15;eight;12\nMain;04.03.2024;16;0;0\n")
-    small.drop(root, "cut.xml", b'<?xml version="1.0"?><Metrics SiteId="s"><Prop', source_id="door_brickstream_small")
-    result = subprocess.run(
-        [str(Path(sys.executable).with_name("levende")), "run"],
-        env=library.environment(), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
+def _status(url: str, *, data: bytes | None = None, **headers: str) -> int:
+    request = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
-    week = figures.table(library.home.published, "2024-W10", "visits", area="a1")
-    assert week.rows[0].value == small.VISITS_OF_WEEK, "good neighbours are published"
-    with duckdb.connect(str(library.home.published / "levende.duckdb"), read_only=True) as con:
-        rejects = con.execute(
-            "select origin, scope, reason, next_action, blob_sha256, is_open from core.fct_reject order by origin"
-        ).fetchall()
-    told = {origin: (scope, reason) for origin, scope, reason, *_ in rejects}
-    assert {origin: scope for origin, (scope, _) in told.items()} == {
-        "column.csv": "blob", "cut.xml": "blob", "letters.csv": "record", "utf16.csv": "blob",
-    }  # fmt: skip
-    assert len({reason for _, reason in told.values()}) >= 3, "reasons that a person can tell apart"
-    for origin, _, _, next_action, sha256, is_open in rejects:
-        assert next_action.endswith("."), f"{origin} does not say what to do"
-        assert is_open
-        assert (root / "landing" / "blobs" / sha256[:2] / sha256).is_file(), "the bytes are kept"
-        assert origin in result.stdout, "whoever reads the run's last lines sees which file"
-    assert "no_open_rejects" in result.stdout, "a failed check, visible where checks are"
+
+def test_the_real_servers_are_guarded(installation: Installation) -> None:
+    """Dagster's own servers behind the guard: the unit tests of the guard know nothing of their routes."""
+    operators, staff = installation.operators, installation.staff
+    json = {"content_type": "application/json"}
+    assert _status(f"{operators}/") == 200
+    assert _status(f"{operators}/graphql", data=b'{"query": "{version}"}', **json) == 200
+    assert _status(f"{operators}/", Host="evil.example") == 403
+    assert _status(f"{operators}/graphql?%71uery=%7Bversion%7D") == 403
+    assert _status(f"{operators}/graphql", data=b"query", content_type="text/plain") == 403
+    assert _status(f"{operators}/report_asset_check/x", data=b"") == 403
+    assert _status(f"{staff}/") == 200
+    assert _status(f"{staff}/report_asset_check/x", data=b"{}", **json) == 401

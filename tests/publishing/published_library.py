@@ -62,6 +62,11 @@ class Rooms:
     landing: Path
     published: Path
 
+    @classmethod
+    def of(cls, root: Path) -> Rooms:
+        """The rooms of the home at `root`."""
+        return cls(root / "warehouse" / "build.duckdb", root / "lake", root / "landing", root / "published")
+
 
 def sha256(number: int) -> str:
     return hashlib.sha256(BODIES[number][1]).hexdigest()
@@ -111,7 +116,7 @@ def make_build(
 
 def make_rooms(root: Path, **options: object) -> Rooms:
     """A build file with the lake and landing that it speaks of; nothing is published yet."""
-    rooms = Rooms(root / "warehouse" / "build.duckdb", root / "lake", root / "landing", root / "published")
+    rooms = Rooms.of(root)
     make_build(rooms.build, **options)  # type: ignore[arg-type]
     receipts = []
     for number, (source_id, body, how, origin) in BODIES.items():

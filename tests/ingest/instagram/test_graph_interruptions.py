@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dbt_here import run_dbt
 from test_graph_sync import refusal, story, usage
 
 from ingest.config import load
@@ -165,21 +166,12 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in LINEAGE}
 
 
-def warehouse(home: Home, project: Path, target: Path) -> dict[str, list[str]]:
+def warehouse(home: Home, project: Path) -> dict[str, list[str]]:
     """The tables that dbt makes of a lake, as sorted lines without lineage."""
     write_library_tables(home.lake, load(project / "config"))
     home.warehouse.parent.mkdir(exist_ok=True)
-    result = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "run", "--select", *(f"+{m}" for m in MODELS),
-            "--project-dir", str(project / "dbt_project"), "--profiles-dir", str(project / "dbt_project"),
-            "--target-path", str(target), "--log-path", str(target),
-            "--vars", '{as_of: "2026-10-02 04:00:00", data_version: test}',
-        ],
-        env={**os.environ, "LEVENDE_LAKE": str(home.lake), "LEVENDE_WAREHOUSE": str(home.warehouse)},
-        capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout[-4000:]
+    done = run_dbt(project, home.root, "run", "--select", *(f"+{m}" for m in MODELS), as_of="2026-10-02 04:00:00")
+    assert done.returncode == 0, done.stdout[-4000:]
     found = {}
     with duckdb.connect(str(home.warehouse), read_only=True) as con:
         for model in MODELS:
@@ -220,9 +212,9 @@ def test_a_sync_killed_throttled_and_refused_at_random_points_ends_with_the_tabl
         assert facts(bench) == expected
         assert bench.read().blobs == 0
         if seed == 0:
-            tables = warehouse(bench.home, project, tmp_path / "target")
+            tables = warehouse(bench.home, project)
         bench.home.catalogue.close()
     bench.home = quiet
-    told = warehouse(quiet, project, tmp_path / "target")
+    told = warehouse(quiet, project)
     assert tables == told
     assert all(told.values())
