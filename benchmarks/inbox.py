@@ -62,7 +62,7 @@ SOURCES = [
         "push": {"auth": "bearer", "secret_env": "INBOX_TOKEN", "posts_per_minute": 1_000_000},
     }
 ]
-# Not `levende inbox`: that loads Dagster for its clock, which is seconds that 50 starts should not take.
+# Not `levende inbox`: it takes neither the size of a batch nor that of a small body.
 PROGRAM = """
 import sys
 from datetime import UTC, datetime

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.catalogue import Arrival, Receipt
@@ -24,7 +22,10 @@ from ingest.config import Configuration, Source
 from ingest.contracts import FAMILIES
 from ingest.errors import ConfigurationError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the inbox lists adapters, and parses nothing
+    import pandas as pd
+    import pyarrow as pa
+
     from ingest.http import Session
 
 
