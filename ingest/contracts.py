@@ -159,6 +159,12 @@ EVENT_OBSERVATIONS = Table(
         Column("categories", TEXT, "Claimed categories, joined by ` | ` in the source's order."),
         Column("partner_claims", TEXT, "Claimed co-organisers, joined by ` | `; organisations only."),
         Column("audience_claims", TEXT, "Target groups as ticked or written, joined by ` | `; never reviewed here."),
+        Column(
+            "is_organised_by_library",
+            BOOL,
+            "Whether the source names the library as organiser; null where it names nobody, or nobody said what the "
+            "library is called.",
+        ),
         Column("status", TEXT, "scheduled, tentative, cancelled or postponed, as the source says.", required=True),
         Column("is_public", BOOL, "False when the source marks the entry private or confidential.", required=True),
         Column("is_recurring", BOOL, "True when the occurrence was expanded from a rule or date list.", required=True),

@@ -51,6 +51,7 @@ class Holding:
         series: the id of the series it belongs to; 0 for a single one.
         on_site: people counted by the staff, once it is over; None where nobody did.
         kind: LinkedEvents' kind, `General` or `Course`.
+        organiser: the organisation that The Events Calendar names beside its staff, and LinkedEvents in their stead.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Holding:
     all_day: bool = False
     on_site: int | None = None
     kind: str = "General"
+    organiser: str = ""
 
 
 @dataclass
@@ -244,7 +246,10 @@ class EventPortals(LoopbackServer):
             "categories": [{"id": 3, "name": "Barn &amp; familie", "slug": "barn"}],
             "tags": [],
             "venue": venue if holding.place else [],
-            "organizer": [{"id": 1, "organizer": SECRET_WORD, "email": f"{SECRET_WORD}@example.org", "phone": "1"}],
+            "organizer": [
+                {"id": 1, "organizer": SECRET_WORD, "email": f"{SECRET_WORD}@example.org", "phone": "1"},
+                *({"id": 2, "organizer": html.escape(name)} for name in [holding.organiser] if name),
+            ],
             "custom_fields": {"_ecp_custom_2": SECRET_WORD},
         }
 
@@ -266,7 +271,10 @@ class EventPortals(LoopbackServer):
             "timezone": str(self.zone),
             "duration": str(int((holding.end_at - holding.start_at).total_seconds())),
             "venues": [{"id": 7, "title": holding.place, "city": "Fjordvik", "phone": SECRET_WORD}],
-            "organizers": [{"id": 1, "title": SECRET_WORD, "email": SECRET_WORD, "phone": SECRET_WORD}],
+            "organizers": [
+                {"id": 1, "title": SECRET_WORD, "email": SECRET_WORD, "phone": SECRET_WORD},
+                *({"id": 2, "title": html.escape(name)} for name in [holding.organiser] if name),
+            ],
             "tribe_events_cat": [{"id": 3, "name": "Barn &amp; familie"}],
         }
 
@@ -477,7 +485,7 @@ class EventPortals(LoopbackServer):
             "description": {"fi": "<p>I samarbeid med Fjordvik Røde Kors.</p>"},
             "location": {"id": "fjord:7", "name": {"fi": holding.place}, "email": SECRET_WORD},
             "keywords": [{"id": "yso:1", "name": {"fi": "lapset"}}],
-            "provider": {"fi": SECRET_WORD},
+            "provider": {"fi": holding.organiser or SECRET_WORD},
             "provider_contact_info": {"fi": SECRET_WORD},
             "images": [{"id": 1, "photographer_name": SECRET_WORD}],
             "info_url": {"fi": f"https://bibliotek.example/{holding.number}"},

@@ -18,6 +18,7 @@ from ingest.adapters import Faulty, Reject
 from ingest.config import Source
 from ingest.errors import UnreadableBody
 from ingest.events._options import ClaimOptions
+from ingest.events._organisers import is_own
 from ingest.events._rows import Span, Words, bounded_id, event_row
 from ingest.events._words import (
     MAX_DESCRIPTION,
@@ -79,9 +80,10 @@ class Claim(Words):
         """Several texts, joined in their order, each once."""
         return joined([self.say(value) for value in values])
 
-    def say_partners(self, values: Iterable[Any]) -> str | None:
-        """Names of organisations; what stands behind `v/` or `kontakt` is a person and is left behind."""
-        return joined([self._partner(value) for value in values])
+    def say_partners(self, values: Iterable[Any], own_names: tuple[str, ...] = ()) -> str | None:
+        """Names of organisations, the library's own left out; what stands behind `v/` or `kontakt` is a person."""
+        partners = [self._partner(value) for value in values]
+        return joined(name for name in partners if not is_own(name, own_names))
 
     def _partner(self, value: Any) -> str | None:
         if not isinstance(value, str):
@@ -96,6 +98,7 @@ class Claim(Words):
         """For private entries: the dates pass, the words stay behind, since they are the likeliest to name people."""
         self.is_public = False
         self.title = self.location = self.categories = self.partner_claims = self.audience_claims = self.url = None
+        self.is_organised_by_library = None
 
 
 def partners_in(text: Any, options: ClaimOptions) -> list[str]:

@@ -47,6 +47,24 @@ class ClaimOptions(Options):
     _patterns = field_validator("partner_patterns")(checked_patterns)
 
 
+class OrganiserOptions(Options):
+    """What sources that are told an organiser may say beside that.
+
+    Attributes:
+        own_names: names of the library and its branches as this source writes them, each whole, in any case. Whether
+            it names one of them as organiser is told as `is_organised_by_library`; none of them is a partner.
+    """
+
+    own_names: tuple[str, ...] = ()
+
+    @field_validator("own_names")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(str.strip, value)):
+            raise ValueError("a name of the library is empty")
+        return value
+
+
 class FeedOptions(ClaimOptions):
     """What every source that can be asked may say beside that.
 

@@ -23,7 +23,8 @@ from ingest.catalogue import Receipt
 from ingest.config import Source
 from ingest.events._documents import SHAPE_ACTION, wrong_shape
 from ingest.events._listing import pages_in
-from ingest.events._options import ClaimOptions
+from ingest.events._options import ClaimOptions, OrganiserOptions
+from ingest.events._organisers import is_own
 from ingest.events._record_times import When, date_only
 from ingest.events._rows import Span, Words, bounded_id, event_row
 from ingest.events._words import TAG, joined, partners_in, public_page, told
@@ -67,6 +68,7 @@ class Claim:
 
     Attributes:
         partners: names that the system itself gives for organisations; `description` is searched by the patterns.
+        is_organised_by_library: as `_organisers` found it.
         status: `scheduled` where the system has no status at all; then `says_status` is False, and the title's own
             word ("AVLYST") is taken for it.
     """
@@ -80,6 +82,7 @@ class Claim:
     categories: tuple[Any, ...] = ()
     audiences: tuple[Any, ...] = ()
     partners: tuple[Any, ...] = ()
+    is_organised_by_library: bool | None = None
     description: Any = None
     status: str = "scheduled"
     says_status: bool = True
@@ -97,6 +100,8 @@ class Claims:
         self.source = source
         self.options = options
         self.received_at = naive_utc(receipt.received_at)
+        # Nobody is a partner of itself, whoever tells it.
+        self._own_names = options.own_names if isinstance(options, OrganiserOptions) else ()
         self.rejects: dict[tuple[str, str], Reject] = {}
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -174,8 +179,10 @@ class Claims:
             places = dict.fromkeys(self._text(place, words) for place in claim.places)
             words.location = ", ".join(place for place in places if place) or None
             words.categories = joined([self._text(item, words) for item in claim.categories])
-            words.partner_claims = joined([*(self._text(p, words) for p in claim.partners), *self._found(claim)])
+            partners = [*(self._text(p, words) for p in claim.partners), *self._found(claim)]
+            words.partner_claims = joined(name for name in partners if not is_own(name, self._own_names))
             words.audience_claims = wording.listed(joined([self._text(group, words) for group in claim.audiences]))
+            words.is_organised_by_library = claim.is_organised_by_library
             words.url = public_page(text_of(claim.url))
             words.title = title
         return event_row(

@@ -44,6 +44,7 @@ class Words:
     categories: str | None = None
     partner_claims: str | None = None
     audience_claims: str | None = None
+    is_organised_by_library: bool | None = None
     status: str = "scheduled"
     is_public: bool = True
     sequence: int | None = None
@@ -82,6 +83,7 @@ def event_row(
     Returns:
         The row. Its content hash leaves out what changes without the claim changing.
     """
+    organised = words.is_organised_by_library
     told = {
         "series_id": series_id,
         "slot": slot,
@@ -95,12 +97,14 @@ def event_row(
         "status": words.status,
         "is_public": words.is_public,
         "url": words.url,
-        # A field that came later: who tells none of it keeps the hash that the claim had.
+        # Fields that came later: who tells none of them keeps the hash that the claim had.
         **({"audience_claims": words.audience_claims} if words.audience_claims else {}),
+        **({"is_organised_by_library": organised} if organised is not None else {}),
     }
     return {
         **told,
         "audience_claims": words.audience_claims,
+        "is_organised_by_library": organised,
         "observation_id": sha("\n".join((source_id, series_id, slot)))[:32],
         "start_on": dates.start_on,
         "end_on": dates.end_on,

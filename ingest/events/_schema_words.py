@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ingest.events._feeds import Claim
+from ingest.events._organisers import own_among
 from ingest.events._words import ages
 from ingest.wording import listed
 
@@ -156,8 +157,17 @@ def organisations_of(value: Any) -> list[str]:
     return found
 
 
-def partners_of(node: Mapping[str, Any], own_names: Iterable[str]) -> list[str]:
-    """Organisations that hold an event with the library; without the library's own names nobody is told from it."""
-    own = {name.casefold() for name in own_names}
-    named = [name for role in _ROLES for name in organisations_of(node.get(role))]
-    return [name for name in named if own and name.strip().casefold() not in own]
+def partners_of(node: Mapping[str, Any], own_names: tuple[str, ...]) -> list[str]:
+    """Organisations that hold an event; none where nobody said which of them is the library."""
+    return [name for role in _ROLES for name in organisations_of(node.get(role))] if own_names else []
+
+
+def organised_by(node: Mapping[str, Any], own_names: tuple[str, ...]) -> bool | None:
+    """Whether the library is among the organisers; None where none is named. People are not landed and count as nobody.
+
+    A name without a type is compared as well, since it is never passed on.
+    """
+    organisers = node.get("organizer")
+    told = (organisers if isinstance(organisers, list) else [organisers])[:50]
+    named = [one for one in told if not isinstance(one, dict) or "Person" not in types_of(one)]
+    return own_among([first_text(one.get("name") if isinstance(one, dict) else one) for one in named], own_names)

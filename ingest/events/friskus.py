@@ -16,6 +16,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from pydantic import AliasChoices, Field
+
 from ingest.adapters import Adapter, Faulty, FetchContext, Options, Parsed, register
 from ingest.catalogue import Arrival, Receipt
 from ingest.config import Source
@@ -23,11 +25,13 @@ from ingest.errors import ConfigurationError
 from ingest.events._documents import count_of
 from ingest.events._listing import Client, Page, deliver, read_pages
 from ingest.events._minimising import Spec, pick
-from ingest.events._options import ListOptions
+from ingest.events._options import ListOptions, OrganiserOptions
+from ingest.events._organisers import own_among
 from ingest.events._record_times import When, local_time, read_end, read_when, with_flags, zone_named
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import today_of
 from ingest.json_values import dict_of, text_of
+from ingest.wording import name_key
 
 EVENTS = "/api/v1/events"
 _FIELDS: Spec = {
@@ -56,7 +60,7 @@ _FIELDS: Spec = {
 }
 
 
-class FriskusOptions(ListOptions):
+class FriskusOptions(OrganiserOptions, ListOptions):
     """Options of `friskus`.
 
     Attributes:
@@ -64,13 +68,13 @@ class FriskusOptions(ListOptions):
         organizations: names of the organisations whose events are read, in any case; those of others are not the
             library's. Empty: all.
         organizers_are_partners: whether an organisation that posts is told as a partner.
-        own_organizations: names of the library itself, which is nobody's partner.
+        own_names: as for all sources that are told an organiser; `own_organizations` is read as the same.
     """
 
     municipalities: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
     organizers_are_partners: bool = False
-    own_organizations: tuple[str, ...] = ()
+    own_names: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("own_names", "own_organizations"))
 
 
 @register
@@ -79,7 +83,7 @@ class Friskus(Adapter):
 
     name: ClassVar[str] = "friskus"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = FriskusOptions
     polls: ClassVar[bool] = True
@@ -115,10 +119,10 @@ class Friskus(Adapter):
             UnreadableBody: not JSON, or no list `data`.
         """
         claims = Claims(source, receipt, options)
-        wanted = {_folded(name) for name in options.organizations}
+        wanted = {name_key(name) for name in options.organizations}
         for pointer, record in claims.records(body, "data"):
             organization = text_of(dict_of(record.get("organization")).get("name"))
-            if wanted and _folded(organization) not in wanted:
+            if wanted and name_key(organization) not in wanted:
                 continue
             claims.add(pointer, _claim, record, options)
         return claims.parsed()
@@ -133,10 +137,6 @@ def _page(client: Client, document: Any, number: int) -> Page:
     return Page(
         pick(document, {"data": _FIELDS, "meta": {"total": True, "page": True}}), len(records), number >= last, total
     )
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.split()).casefold()
 
 
 def _claim(record: Mapping[str, Any], options: FriskusOptions) -> Claim:
@@ -158,8 +158,6 @@ def _claim(record: Mapping[str, Any], options: FriskusOptions) -> Claim:
         end, bad = read_end(record.get("end_at") or rule.get("until"), zone)
         flags += bad
     organization = text_of(dict_of(record.get("organization")).get("name"))
-    own = {_folded(name) for name in options.own_organizations}
-    is_partner = options.organizers_are_partners and _folded(organization) not in own
     return Claim(
         record.get("id"),
         start,
@@ -167,7 +165,8 @@ def _claim(record: Mapping[str, Any], options: FriskusOptions) -> Claim:
         end=end,
         title=record.get("name"),
         audiences=tuple(groups if isinstance(groups := record.get("age_group"), list) else [groups]),
-        partners=(organization,) if is_partner else (),
+        partners=(organization,) if options.organizers_are_partners else (),
+        is_organised_by_library=own_among((organization,), options.own_names),
         says_status=False,
         is_recurring=repeats,
         flags=flags,

@@ -23,7 +23,8 @@ from ingest.config import Source
 from ingest.events._documents import count_of
 from ingest.events._listing import Client, Page, deliver, read_pages
 from ingest.events._minimising import Spec, pick, texts
-from ingest.events._options import WindowOptions
+from ingest.events._options import OrganiserOptions, WindowOptions
+from ingest.events._organisers import is_own, names_told, only_own, own_among
 from ingest.events._record_times import When, date_only, read_change, read_end, read_when, whole_days
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import window_of
@@ -70,14 +71,16 @@ _STATUSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 Filter = Literal["publisher", "location", "keyword", "division", "data_source"]
 
 
-class LinkedEventsOptions(WindowOptions):
+class LinkedEventsOptions(OrganiserOptions, WindowOptions):
     """Options of `linked_events`.
 
     Attributes:
         url: the interface's address, up to where `/v1/` begins.
         filters: which events, in LinkedEvents' own terms, such as `publisher: "ahjo:u4804001050"`.
         languages: of a text in several languages, the first of these that is there.
-        organizers_are_partners: whether `provider` names organisations here. Only then it is landed at all.
+        organizers_are_partners: whether `provider` names organisations here. Only then it is landed as it is told.
+        own_names: as for all sources that are told an organiser: names under `provider`, or the publisher's id. With
+            them alone, of `provider` only these names are landed, and of others only that they are named.
     """
 
     filters: dict[Filter, str] = Field(default_factory=dict)
@@ -91,7 +94,7 @@ class LinkedEvents(Adapter):
 
     name: ClassVar[str] = "linked_events"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = LinkedEventsOptions
     polls: ClassVar[bool] = True
@@ -143,8 +146,13 @@ def _page(client: Client, document: Any, options: LinkedEventsOptions) -> Page:
     meta = document.get("meta") if isinstance(document, dict) else None
     if not isinstance(events, list) or not isinstance(meta, dict) or "next" not in meta:
         raise client.wrong_shape(document, "a list `data` and its `meta`")
-    fields: Spec = {**_FIELDS, "provider": _TEXT} if options.organizers_are_partners else _FIELDS
+    is_asked = options.organizers_are_partners or options.own_names
+    fields: Spec = {**_FIELDS, "provider": _TEXT} if is_asked else _FIELDS
     kept = pick(document, {"meta": {"count": True}, "data": fields})
+    if not options.organizers_are_partners:
+        for event in dicts_of(kept["data"]):
+            if "provider" in event:
+                event["provider"] = only_own(event["provider"], options.own_names)
     return Page(kept, len(events), meta["next"] is None, count_of(meta.get("count")))
 
 
@@ -183,6 +191,7 @@ def _claim(event: Mapping[str, Any], options: LinkedEventsOptions) -> Claim | No
         categories=tuple(text(keyword.get("name")) for keyword in dicts_of(event.get("keywords"))),
         audiences=_ages(event.get("audience_min_age"), event.get("audience_max_age")),
         partners=(text(event.get("provider")),) if options.organizers_are_partners else (),
+        is_organised_by_library=_is_organised_by_library(event, options),
         description=text(event.get("description")),
         status="tentative" if is_draft and status == "scheduled" else status,
         is_public=not is_draft,
@@ -191,6 +200,13 @@ def _claim(event: Mapping[str, Any], options: LinkedEventsOptions) -> Claim | No
         url=text(event.get("info_url")),
         flags=(*flags, *doubts, *unknown),
     )
+
+
+def _is_organised_by_library(event: Mapping[str, Any], options: LinkedEventsOptions) -> bool | None:
+    """The provider by name in any language, or the publisher by id; another publisher's id does not say who it is."""
+    if is_own(event.get("publisher"), options.own_names):
+        return True
+    return own_among(names_told(dicts_of(event.get("provider")), *LANGUAGES), options.own_names)
 
 
 def _ages(first: Any, last: Any) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ from ingest.config import Source, expand
 from ingest.errors import PermanentFailure, UnreadableBody
 from ingest.events import _asking, _documents, _feeds, _minimising, _spans, _windows
 from ingest.events._feeds import Claim
-from ingest.events._options import FeedOptions
-from ingest.events._schema_words import audiences_of, first_text, partners_of, place_of, status_of
+from ingest.events._options import FeedOptions, OrganiserOptions
+from ingest.events._schema_words import audiences_of, first_text, organised_by, partners_of, place_of, status_of
 from ingest.home import naive_utc
 
 # Kinds that stand above dated sessions, or beside them. A series is never a holding; slots are bookable courts.
@@ -51,7 +51,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class OpenActiveOptions(FeedOptions):
+class OpenActiveOptions(OrganiserOptions, FeedOptions):
     """What a source of this form may say.
 
     Attributes:
@@ -59,13 +59,13 @@ class OpenActiveOptions(FeedOptions):
         headers_env: header name to the environment variable with its value, for feeds with a key.
         resync_days: after so many days without a good answer the feed is read from its start.
         max_pages: a poll asks no more pages; the next one goes on where it ended.
-        own_names: names of the library itself; other organisations that organise with it are partners.
+        own_names: as for all sources that are told an organiser. Other organisations that organise with the library are
+            partners; without own names an organiser is nobody's partner.
     """
 
     headers_env: dict[str, Variable] = Field(default_factory=dict)
     resync_days: float = Field(default=6.5, gt=0, le=7)
     max_pages: int = Field(default=1_000, ge=1, le=100_000)
-    own_names: tuple[str, ...] = ()
 
 
 @register
@@ -74,7 +74,7 @@ class OpenActive(Adapter):
 
     name: ClassVar[str] = "openactive"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     tables: ClassVar[tuple[str, ...]] = ("event_observations", "event_tombstones")
     options: ClassVar[type[Options]] = OpenActiveOptions
     polls: ClassVar[bool] = True
@@ -348,7 +348,9 @@ def _claim(item: _Item, options: OpenActiveOptions) -> Claim | None:
     claim.audience_claims = next((groups for t in told if (groups := audiences_of(t, claim))), None)
     names = [name for t in told for name in partners_of(t, options.own_names)]
     found = [name for t in told for name in _feeds.partners_in(first_text(t.get("description")), options)]
-    claim.partner_claims = claim.say_partners([*names, *found])
+    claim.partner_claims = claim.say_partners([*names, *found], options.own_names)
+    organised = (organised_by(t, options.own_names) for t in told)
+    claim.is_organised_by_library = next((said for said in organised if said is not None), None)
     claim.url = next((page for t in told if (page := _feeds.page_of(first_text(t.get("url"))))), None)
     status = next((t["eventStatus"] for t in told if t.get("eventStatus") is not None), None)
     claim.status = status_of(status, claim)

@@ -28,8 +28,16 @@ from ingest.errors import IngestError, PermanentFailure, TransientFailure, Unrea
 from ingest.events import _asking, _documents, _feeds, _minimising, _pages, _rows, _spans, _windows, _words
 from ingest.events._feeds import Claim
 from ingest.events._listing import foremost
-from ingest.events._options import ClaimOptions
-from ingest.events._schema_words import audiences_of, first_text, partners_of, place_of, status_of, types_of
+from ingest.events._options import ClaimOptions, OrganiserOptions
+from ingest.events._schema_words import (
+    audiences_of,
+    first_text,
+    organised_by,
+    partners_of,
+    place_of,
+    status_of,
+    types_of,
+)
 from ingest.http import Answer, redacted
 
 MAX_SCRIPTS = 100
@@ -75,7 +83,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class SchemaOrgOptions(ClaimOptions):
+class SchemaOrgOptions(OrganiserOptions, ClaimOptions):
     """What a source of this form may say.
 
     Attributes:
@@ -87,8 +95,8 @@ class SchemaOrgOptions(ClaimOptions):
         max_pages: a poll asks no more pages; what is beyond makes it incomplete, and says so.
         pause_seconds: rest between two pages.
         slot_by_start: whether several dates of one event share an id or address; then its start is the slot.
-        own_names: names of the library itself; other organisations that organise with it are partners. Without, an
-            organiser is nobody's partner.
+        own_names: as for all sources that are told an organiser. Other organisations that organise with the library are
+            partners; without own names an organiser is nobody's partner.
         allow_loopback: whether http://127.0.0.1 may be asked; for stand-in servers.
     """
 
@@ -100,7 +108,6 @@ class SchemaOrgOptions(ClaimOptions):
     max_pages: int = Field(default=200, ge=1, le=5_000)
     pause_seconds: float = Field(default=1, ge=0, le=60)
     slot_by_start: bool = False
-    own_names: tuple[str, ...] = ()
     allow_loopback: bool = False
 
     @field_validator("pages", "listing", "sitemap")
@@ -133,7 +140,7 @@ class SchemaOrg(Adapter):
 
     name: ClassVar[str] = "schema_org"
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = SchemaOrgOptions
     polls: ClassVar[bool] = True
@@ -469,8 +476,10 @@ def _claim(place: str, node: Mapping[str, Any], page: str, options: SchemaOrgOpt
     claim.categories = claim.say_all(_texts(node.get("keywords")) + _texts(node.get("eventType")))
     claim.audience_claims = audiences_of(node, claim)
     claim.partner_claims = claim.say_partners(
-        [*partners_of(node, options.own_names), *_feeds.partners_in(_unescaped(node.get("description")), options)]
+        [*partners_of(node, options.own_names), *_feeds.partners_in(_unescaped(node.get("description")), options)],
+        options.own_names,
     )
+    claim.is_organised_by_library = organised_by(node, options.own_names)
     claim.url = _feeds.page_of(page_of_event) or _feeds.page_of(page)
     claim.status = status_of(node.get("eventStatus"), claim)
     if node.get("previousStartDate") is not None and "rescheduled" not in claim.flags:

@@ -25,7 +25,8 @@ from ingest.errors import IngestError, PermanentFailure, UnreadableBody
 from ingest.events._documents import count_of, names_of, wrong_shape
 from ingest.events._listing import MOST_IN_A_ROW, STOPS, Client, Listing, Page, deliver, pages_in, read_pages
 from ingest.events._minimising import Spec, pick
-from ingest.events._options import WindowOptions
+from ingest.events._options import OrganiserOptions, WindowOptions
+from ingest.events._organisers import names_told, only_own, own_among
 from ingest.events._record_times import When, read_change, read_end, read_when, whole_days, with_flags, zone_named
 from ingest.events._records import Claim, Claims
 from ingest.events._windows import window_of
@@ -94,7 +95,7 @@ _EVENT_STATUSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class TecOptions(WindowOptions):
+class TecOptions(OrganiserOptions, WindowOptions):
     """Options of both interfaces.
 
     Attributes:
@@ -102,7 +103,9 @@ class TecOptions(WindowOptions):
         asks_singles: whether each listed event is asked for once more, to see what is cancelled.
         max_singles: so many at most; the others are rejects of that poll.
         organizers_are_partners: whether the names under "organizer" are organisations in this calendar. Only then
-            they are landed at all: elsewhere they are people.
+            they are landed as they are told: elsewhere they are people.
+        own_names: as for all sources that are told an organiser. With them alone, only these names are landed, and of
+            others only that they are named.
     """
 
     asks_singles: bool = True
@@ -114,7 +117,7 @@ class _Tec(Adapter):
     """What the two interfaces share."""
 
     family: ClassVar[str] = "events"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("event_observations",)
     options: ClassVar[type[Options]] = TecOptions
     polls: ClassVar[bool] = True
@@ -294,6 +297,19 @@ def _times(event: Mapping[str, Any], utc: tuple[str, str], options: TecOptions) 
     return start, end, flags
 
 
+def _organisers(name: str, names: Spec, options: TecOptions) -> Spec:
+    """The field of the organisers, where an option asks for it: they may be people."""
+    return {name: names} if options.organizers_are_partners or options.own_names else {}
+
+
+def _withhold(events: Any, name: str, options: TecOptions) -> None:
+    """Of the organisers of picked events leave only the library, unless they are known to be organisations."""
+    if not options.organizers_are_partners:
+        for event in dicts_of(events):
+            if name in event:
+                event[name] = only_own(event[name], options.own_names)
+
+
 @register
 class TribeEvents(_Tec):
     """The older interface, `tribe/events/v1`."""
@@ -310,8 +326,9 @@ class TribeEvents(_Tec):
         if not isinstance(events, list):
             raise client.wrong_shape(document, "a list `events`")
         options: TecOptions = client.context.options
-        organizer: Spec = {"organizer": {"organizer": True}} if options.organizers_are_partners else {}
+        organizer = _organisers("organizer", {"organizer": True}, options)
         kept = pick(document, {"events": {**_TRIBE_FIELDS, **organizer}, "total": True, "total_pages": True})
+        _withhold(kept["events"], "organizer", options)
         pages = count_of(document.get("total_pages"))
         is_last = pages is not None and number >= pages
         return Page(kept, len(events), is_last, count_of(document.get("total")))
@@ -325,6 +342,7 @@ class TribeEvents(_Tec):
         if event.get("hide_from_listings") is True:
             flags.append("hidden_from_listings")
         venues = dicts_of(event.get("venue"))
+        organisers = dicts_of(event.get("organizer"))
         return Claim(
             event.get("id"),
             start,
@@ -332,7 +350,8 @@ class TribeEvents(_Tec):
             title=event.get("title"),
             places=tuple(venue.get(key) for venue in venues for key in ("venue", "city")),
             categories=names_of(event.get("categories")),
-            partners=names_of(event.get("organizer"), "organizer") if options.organizers_are_partners else (),
+            partners=names_of(organisers, "organizer") if options.organizers_are_partners else (),
+            is_organised_by_library=own_among(names_told(organisers, "organizer"), options.own_names),
             description=event.get("description"),
             modified_at=read_change(event.get("modified_utc")),
             url=event.get("url"),
@@ -353,11 +372,13 @@ class TecEvents(_Tec):
         if not isinstance(document, list):
             raise client.wrong_shape(document, "a list of events")
         options: TecOptions = client.context.options
-        organizers: Spec = {"organizers": {"title": True, "organizer": True}} if options.organizers_are_partners else {}
+        organizers = _organisers("organizers", {"title": True, "organizer": True}, options)
         pages = count_of(answer.headers.get("X-WP-TotalPages"))
         is_last = number >= pages if pages is not None else len(document) < self.page_size
         total = count_of(answer.headers.get("X-WP-Total"))
-        return Page(pick(document, {**_TEC_FIELDS, **organizers}), len(document), is_last, total)
+        kept = pick(document, {**_TEC_FIELDS, **organizers})
+        _withhold(kept, "organizers", options)
+        return Page(kept, len(document), is_last, total)
 
     def events(self, page: Any) -> tuple[str, list[Any]] | None:
         return ("", page) if isinstance(page, list) else None
@@ -365,7 +386,8 @@ class TecEvents(_Tec):
     def claim(self, event: Mapping[str, Any], options: TecOptions) -> Claim | None:
         start, end, flags = _times(event, ("start_date_utc", "end_date_utc"), options)
         venues = dicts_of(event.get("venues"))
-        organizers = dicts_of(event.get("organizers")) if options.organizers_are_partners else []
+        organisers = dicts_of(event.get("organizers"))
+        partners = tuple(_name(organiser, "organizer") for organiser in organisers)
         return Claim(
             event.get("id"),
             start,
@@ -373,7 +395,8 @@ class TecEvents(_Tec):
             title=dict_of(event.get("title")).get("rendered"),
             places=tuple(place for venue in venues for place in (_name(venue, "venue"), venue.get("city"))),
             categories=names_of(event.get("tribe_events_cat")),
-            partners=tuple(_name(organizer, "organizer") for organizer in organizers),
+            partners=partners if options.organizers_are_partners else (),
+            is_organised_by_library=own_among(names_told(organisers, "organizer", "title"), options.own_names),
             description=dict_of(event.get("content")).get("rendered"),
             modified_at=read_change(event.get("modified_gmt")),
             url=event.get("link"),

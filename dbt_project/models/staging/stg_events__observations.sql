@@ -13,6 +13,7 @@ select
     categories,
     partner_claims,
     audience_claims,
+    is_organised_by_library,
     status,
     is_public,
     is_recurring,

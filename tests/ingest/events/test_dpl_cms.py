@@ -59,6 +59,7 @@ def test_an_instance_is_one_row_exactly() -> None:
         "categories": "Hovedbiblioteket | Foredrag",
         "partner_claims": "Mållaget | Folkeuniversitetet",
         "audience_claims": None,
+        "is_organised_by_library": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

@@ -55,6 +55,7 @@ def test_a_moved_instance_is_one_row_exactly() -> None:
         "categories": None,
         "partner_claims": None,
         "audience_claims": None,
+        "is_organised_by_library": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

@@ -63,6 +63,7 @@ def test_a_session_is_one_row_exactly() -> None:
         "categories": "Yoga",
         "partner_claims": None,
         "audience_claims": None,
+        "is_organised_by_library": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": True,

@@ -86,6 +86,7 @@ def test_a_row_is_an_event_and_a_report_exactly() -> None:
         "categories": "Testby | Foredrag",
         "partner_claims": "Testby mållag | Kulturskulen",
         "audience_claims": None,
+        "is_organised_by_library": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": False,

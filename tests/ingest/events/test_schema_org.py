@@ -64,6 +64,7 @@ def test_an_event_is_one_row_exactly() -> None:
         "categories": None,
         "partner_claims": None,
         "audience_claims": None,
+        "is_organised_by_library": None,
         "status": "scheduled",
         "is_public": True,
         "is_recurring": False,
