@@ -32,7 +32,8 @@ decisions as (
 ),
 
 -- A source that tells of the library's own events alone, or staff who report on it, tie an event to the library; so does
--- a branch, wherever it was named.
+-- a branch, wherever it was named, and any claim of it that names the library as organiser. That a claim names somebody
+-- else is no evidence against: one of two organisers was written down.
 aggregated as (
 
     select claims.event_id
@@ -40,6 +41,15 @@ aggregated as (
     inner join {{ ref('stg_library__sources') }} as sources on claims.source_id = sources.source_id
     group by claims.event_id
     having min(case when sources.is_aggregator then 1 else 0 end) = 1
+
+),
+
+organised as (
+
+    select distinct claims.event_id
+    from {{ ref('int_events__identity') }} as claims
+    inner join {{ ref('int_events__occurrences') }} as occurrences on claims.claim_id = occurrences.occurrence_id
+    where occurrences.is_organised_by_library
 
 ),
 
@@ -122,8 +132,10 @@ ruled as (
         holdings.start_on,
         holdings.end_on,
         holdings.owner_branch_id,
-        aggregated.event_id is null or holdings.owner_branch_id is not null or coalesce(decisions.verdict, '') = 'yes'
-            as is_tied,
+        aggregated.event_id is null
+        or holdings.owner_branch_id is not null
+        or organised.event_id is not null
+        or coalesce(decisions.verdict, '') = 'yes' as is_tied,
         titles.title_key,
         roots.other_rank as root_rank,
         roots.other_series_id as root_series_id,
@@ -139,6 +151,7 @@ ruled as (
     left join decisions on holdings.event_id = decisions.event_id
     left join roots on holdings.event_id = roots.event_id
     left join aggregated on holdings.event_id = aggregated.event_id
+    left join organised on holdings.event_id = organised.event_id
     left join {{ ref('int_events__titles') }} as titles on holdings.title = titles.title
 
 ),

@@ -107,6 +107,9 @@ told as (
         coalesce(numbered.categories, case when numbered.is_public then titled.categories end) as categories,
         coalesce(numbered.partner_claims, case when numbered.is_public then titled.partner_claims end)
             as partner_claims,
+        coalesce(
+            numbered.is_organised_by_library, case when numbered.is_public then titled.is_organised_by_library end
+        ) as is_organised_by_library,
         numbered.status as told_status,
         numbered.is_public,
         keys.is_recurring,
@@ -190,6 +193,7 @@ final as (
         location,
         categories,
         partner_claims,
+        is_organised_by_library,
         case
             when fate = 'scheduled' and end_at <= {{ as_of() }} then 'occurred'
             when fate = 'scheduled' and is_moved then 'moved'

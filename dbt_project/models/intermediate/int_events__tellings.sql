@@ -63,6 +63,7 @@ final as (
         location,
         categories,
         partner_claims,
+        is_organised_by_library,
         status,
         is_public,
         is_recurring,

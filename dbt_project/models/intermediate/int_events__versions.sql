@@ -28,6 +28,7 @@ changes as (
         location,
         categories,
         partner_claims,
+        is_organised_by_library,
         status,
         is_public,
         url,
