@@ -58,9 +58,9 @@ def tell(lake: EventLake, teller: Source, document: Any) -> None:
     body = json.dumps(document).encode()
     adapter, options = adapter_for(teller)
     receipt = receipt_of(body, teller.source_id, datetime.fromisoformat(f"{TOLD_AT}+00:00"))
-    lake.fetch(
-        teller.source_id, TOLD_AT, list(adapter.parse(body, receipt, teller, options).rows["event_observations"])
-    )
+    rows = adapter.parse(body, receipt, teller, options).rows["event_observations"]
+    assert isinstance(rows, list)
+    lake.fetch(teller.source_id, TOLD_AT, rows)
 
 
 @pytest.fixture(scope="module")
