@@ -82,8 +82,8 @@ _TEXTS = {
 KINDS = tuple(_TEXTS)
 HELD, NOT_HELD, OURS, NOT_OURS = "holdt", "ikke holdt", "vårt", "ikke vårt"
 
-# $start and $end are local dates, half-open. The subject is a claim, or two of a pair; a report is none, and its event's
-# anchor stands in for it. Of two that may be one it is the second, less believed one that is asked about.
+# $start and $end are local dates, half-open. The subject is a claim, or two of a pair; a report is none, and the anchor
+# of its event stands in for it. Of two that may be one it is the second, less believed one that is asked about.
 _DOUBTS = """
     select
         d.doubt_kind,
