@@ -92,7 +92,7 @@ def _expected(rule: Rule, start: datetime, excluded: set[datetime], minutes: int
 @st.composite
 def _series(draw: st.DrawFn) -> tuple[Rule, datetime, set[datetime], int]:
     start = draw(st.datetimes(datetime(2024, 6, 1), datetime(2027, 6, 1)))  # noqa: DTZ001 - a wall clock
-    start = start.replace(second=0, microsecond=0)
+    start = start.replace(second=0, microsecond=0, fold=0)  # a clock on the wall does not tell the doubled hour
     freq = draw(st.sampled_from(["DAILY", "WEEKLY", "WEEKLY", "MONTHLY", "YEARLY"]))
     weekdays: set[int] = set()
     if freq == "WEEKLY" and draw(st.booleans()):
