@@ -1,5 +1,6 @@
--- Of two events that may be one, the one that is no event of its own where only the other is reported. What is told by a
--- better believed feed than any that tells the other is never that one: that the other took place says nothing of it.
+-- Of two events that may be one, the one that is no event of its own where only the other is reported. What the best
+-- believed feed of all tells, and another feed tells the other, is never that one: that the other took place says nothing
+-- of it.
 with reporters as (
 
     select distinct source_id from {{ ref('int_events__attendance_reports') }}
@@ -15,6 +16,13 @@ feeds as (
     left join reporters on identity.source_id = reporters.source_id
     where not identity.is_report and not identity.is_superseded and reporters.source_id is null
     group by identity.event_id
+
+),
+
+best as (
+
+    select min(feed_rank) as best_rank
+    from feeds
 
 ),
 
@@ -43,7 +51,8 @@ final as (
     from both_ways
     left join feeds on both_ways.event_id = feeds.event_id
     left join feeds as other_feeds on both_ways.other_event_id = other_feeds.event_id
-    where not coalesce(feeds.feed_rank < other_feeds.feed_rank, false)
+    cross join best
+    where not coalesce(feeds.feed_rank = best.best_rank and other_feeds.feed_rank > best.best_rank, false)
 
 )
 
