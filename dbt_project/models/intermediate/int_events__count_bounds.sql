@@ -1,8 +1,8 @@
 -- How many each event is at least and at most, by the doubts about it that are still open: told by two feeds and perhaps
--- one, taken out or called off by one feed only, perhaps moved, lacking where all else is told; or called off, and people
--- are reported. Two that are perhaps one at two branches are one less at either of them, and one less in all; at branches
--- of two areas one less in either. Where no rule could place one of the two, both stand where the other does. People who
--- are reported make no event of what would not count had it been held.
+-- one, taken out or called off by one feed only, perhaps moved; or called off, and people are reported. Two that are
+-- perhaps one at two branches are one less at either of them, and one less in all; at branches of two areas one less in
+-- either. Where no rule could place one of the two, both stand where the other does. People who are reported make no event
+-- of what would not count had it been held.
 with doubts as (
 
     select * from {{ ref('int_events__doubts') }}
@@ -41,7 +41,7 @@ perhaps_not as (
         event_id,
         1 as is_of_the_area
     from doubts
-    where doubt_kind in ('one_source_took_it_out', 'one_source_cancelled_it', 'perhaps_moved', 'usual_source_lacks_it')
+    where doubt_kind in ('one_source_took_it_out', 'one_source_cancelled_it', 'perhaps_moved')
     union all
     select
         other_event_id as event_id,
