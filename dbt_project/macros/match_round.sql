@@ -1,7 +1,9 @@
 {#- One round of giving claims to events. An event is an anchor (the claim that no better believed one explains) and what
     is like it. A claim goes to the anchor with most points, and never along a chain of weak likenesses: what is like a
     member but not like the anchor joins only through a strong likeness that nothing speaks against. At most one claim
-    of each feed, and no two claims in conflict, become one event. What finds no place waits for the next round.
+    of each feed, and no two claims in conflict, become one event. What a person put together stays together: what speaks
+    against it speaks neither against the claim nor against what is like it or like the others, unless a person said so.
+    What finds no place waits for the next round.
     Portable: no recursion, and every choice is ordered by points and ids alone. -#}
 {% macro match_round(previous) %}
 with postings as (
@@ -57,6 +59,7 @@ accepted as (
         claim_id,
         other_claim_id,
         score,
+        coalesce(match_rule, '') = 'decided' as is_decided,
         match_rule,
         match_reason
     from pairs
@@ -70,6 +73,7 @@ strong as (
         claim_id,
         other_claim_id,
         score,
+        is_decided,
         match_reason
     from accepted
     where score >= 90
@@ -78,6 +82,7 @@ strong as (
         other_claim_id as claim_id,
         claim_id as other_claim_id,
         score,
+        is_decided,
         match_reason
     from accepted
     where score >= 90
@@ -108,6 +113,8 @@ offers as (
         accepted.claim_id as anchor_id,
         accepted.other_claim_id as claim_id,
         accepted.score,
+        accepted.is_decided,
+        accepted.is_decided as is_explained,
         accepted.match_rule,
         accepted.match_reason
     from accepted
@@ -120,13 +127,16 @@ offers as (
         settled.anchor_id,
         waiting.claim_id,
         max(strong.score) as score,
+        max(case when strong.is_decided then 1 else 0 end) = 1 as is_decided,
+        max(case when strong.is_decided or coalesce(settled.match_rule, '') = 'decided' then 1 else 0 end) = 1
+            as is_explained,
         'through_claim' as match_rule,
         'like another claim of the event: ' || min(strong.match_reason) as match_reason
     from strong
     inner join settled on strong.claim_id = settled.claim_id and settled.claim_id <> settled.anchor_id
     inner join waiting on strong.other_claim_id = waiting.claim_id
     left join barred on settled.anchor_id = barred.claim_id and waiting.claim_id = barred.other_claim_id
-    where barred.claim_id is null
+    where barred.claim_id is null or strong.is_decided or coalesce(settled.match_rule, '') = 'decided'
     group by settled.anchor_id, waiting.claim_id
 
 ),
@@ -135,13 +145,15 @@ conflicts as (
 
     select
         claim_id,
-        other_claim_id
+        other_claim_id,
+        coalesce(is_kept_apart, false) as is_kept_apart
     from pairs
     where conflict is not null
     union all
     select
         other_claim_id as claim_id,
-        claim_id as other_claim_id
+        claim_id as other_claim_id,
+        coalesce(is_kept_apart, false) as is_kept_apart
     from pairs
     where conflict is not null
 
@@ -158,8 +170,9 @@ refused as (
     inner join postings on settled.claim_id = postings.claim_id
     left join conflicts on settled.claim_id = conflicts.claim_id and offers.claim_id = conflicts.other_claim_id
     where
-        conflicts.claim_id is not null
-        or (waiting.source_rank = postings.source_rank and offers.match_rule <> 'decided')
+        conflicts.is_kept_apart
+        or (conflicts.claim_id is not null and not offers.is_explained and coalesce(settled.match_rule, '') <> 'decided')
+        or (waiting.source_rank = postings.source_rank and not offers.is_decided)
 
 ),
 
@@ -199,6 +212,8 @@ candidates as (
         anchor_id,
         claim_id,
         score,
+        is_decided,
+        is_explained,
         match_rule,
         match_reason
     from open_offers
@@ -209,6 +224,8 @@ candidates as (
         hopes.claim_id as anchor_id,
         hopes.other_claim_id as claim_id,
         hopes.score,
+        hopes.is_decided,
+        hopes.is_decided as is_explained,
         hopes.match_rule,
         hopes.match_reason
     from hopes
@@ -223,7 +240,9 @@ choices as (
         postings.source_rank,
         row_number() over (
             partition by candidates.claim_id
-            order by candidates.score desc, anchor_postings.source_rank asc, candidates.anchor_id asc
+            order by
+                case when candidates.is_decided then 0 else 1 end,
+                candidates.score desc, anchor_postings.source_rank asc, candidates.anchor_id asc
         ) as anchor_choice
     from candidates
     inner join postings on candidates.claim_id = postings.claim_id
@@ -236,7 +255,7 @@ best as (
     select
         *,
         row_number() over (
-            partition by anchor_id, source_rank, case when match_rule = 'decided' then claim_id else '' end
+            partition by anchor_id, source_rank, case when is_decided then claim_id else '' end
             order by score desc, claim_id asc
         ) as claim_choice,
         row_number() over (
@@ -258,6 +277,7 @@ outvoted as (
             and best.claim_order > others.claim_order
             and others.claim_choice = 1
     inner join conflicts on best.claim_id = conflicts.claim_id and others.claim_id = conflicts.other_claim_id
+    where conflicts.is_kept_apart or not (best.is_explained or others.is_explained)
 
 ),
 

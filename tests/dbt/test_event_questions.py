@@ -80,6 +80,7 @@ class Reviewed:
     after: dict[str, tuple[Any, ...]]
     still_asked: list[Question]
     counts_of_twice: tuple[int, int]
+    claims_of_story: list[str]
 
 
 def asked_of(path: Path, configuration: Configuration) -> list[Question]:
@@ -106,6 +107,16 @@ def twice(path: Path) -> int:
     """How many events of the one name on the one day count."""
     told = ask(path, "select count(*) from core.fct_event where title = 'Eventyrstund' and is_countable")
     return int(told[0][0])
+
+
+def story(path: Path) -> list[str]:
+    """Who tells of the event that the town calls by another name and hour."""
+    told = ask(
+        path,
+        "select source_id from core.bridge_event_claim where event_id = (select event_id from core.bridge_event_claim "
+        "where series_id = 'own-story') order by source_id",
+    )
+    return [row[0] for row in told]
 
 
 def answer(body: bytes, given: Mapping[str, tuple[str, str]], path: Path) -> Path:
@@ -141,7 +152,7 @@ def reviewed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Reviewe
     library = configuration.library.model_copy(update={"event_decisions": decisions})
     write_library_tables(home / "lake", configuration.model_copy(update={"library": library}))
     path = build_home(home, project, AS_OF, *MODELS)
-    return Reviewed(asked, before, counts(path), asked_of(path, configuration), (once, twice(path)))
+    return Reviewed(asked, before, counts(path), asked_of(path, configuration), (once, twice(path)), story(path))
 
 
 def test_what_a_usual_source_lacks_and_what_has_no_branch_is_asked_once(reviewed: Reviewed) -> None:
@@ -189,6 +200,7 @@ def test_answers_settle_what_they_were_asked_and_nothing_else(reviewed: Reviewed
     assert reviewed.after["Teikning"][0] is False
     assert "Småbarnstreff" not in reviewed.after
     assert reviewed.after["Lesestund"][:3] == (True, 1, 1)
+    assert reviewed.claims_of_story == ["event_own", "event_sheet", "event_town"]
     assert reviewed.after["Byvandring"][:4] == (True, 1, 1, "moa")
     assert reviewed.still_asked == []
     untouched = {title for title in reviewed.before if title.startswith("Kveld")} | {"Bokbad", "Kormusikk"}

@@ -224,6 +224,7 @@ final as (
         accepted.other_claim_id,
         case when accepted.verdict = 'same' then 100 else accepted.score end as score,
         accepted.conflict,
+        coalesce(accepted.verdict, '') = 'different' as is_kept_apart,
         accepted.is_enough and (
             coalesce(accepted.verdict, '') = 'same' or not accepted.is_half_timed
             or (lows.hourless_id is null and highs.hourless_id is null)

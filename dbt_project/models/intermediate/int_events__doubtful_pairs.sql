@@ -42,19 +42,6 @@ final as (
         match_reason
     from alike
 
-    union all
-
-    select
-        event_id,
-        other_event_id,
-        claim_id,
-        other_claim_id,
-        is_same_branch,
-        true as is_sure,
-        cast(null as {{ dbt.type_int() }}) as score,
-        match_reason
-    from {{ ref('int_events__stray_pairs') }}
-
 )
 
 select * from final

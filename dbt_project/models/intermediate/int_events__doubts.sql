@@ -161,11 +161,8 @@ alike as (
         pairs.claim_id || ' ' || pairs.other_claim_id as subject_id,
         pairs.event_id,
         claims.last_changed_at as noticed_at,
-        case
-            when pairs.score is null then 'perhaps a claim of ' || others.source_id || ' by another name: '
-            else
-                'scores ' || cast(pairs.score as {{ dbt.type_string() }}) || ' with a claim of ' || others.source_id || ': '
-        end || pairs.match_reason as message,
+        'scores ' || cast(pairs.score as {{ dbt.type_string() }}) || ' with a claim of ' || others.source_id || ': '
+        || pairs.match_reason as message,
         'Decide same or different for the two claims.' as next_action
     from {{ ref('int_events__doubtful_pairs') }} as pairs
     inner join claims on pairs.claim_id = claims.occurrence_id
