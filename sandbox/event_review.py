@@ -37,18 +37,30 @@ def answers(
     def holding(telling: Telling) -> str:
         return behind[telling.claim["source_id"], telling.claim["series_id"], telling.claim["slot"]]
 
-    listed = {holding_id: set(event_ids) for holding_id, event_ids in counted.items()}
-    for question in questions:
-        holding_id = holding(question.about)
-        true = holdings[holding_id]
+    asked = list(questions)
+    same = {
+        question.about.event_id: number
+        for question in asked
+        for number, other in reversed(list(enumerate(question.others, start=1)))
+        if holding(other) == holding(question.about)
+    }
+    # Of several events of one holding one stays: the first of the year's list, and what answers put together with it.
+    kept = {holding_id: {min(event_ids)} for holding_id, event_ids in counted.items()}
+    for question in asked:
+        about = question.about.event_id
+        if number := same.get(about):
+            other = question.others[number - 1].event_id
+            stays = kept.setdefault(holding(question.about), {other})
+            if stays & {about, other}:
+                stays |= {about, other}
+    for question in asked:
+        about = question.about.event_id
+        true = holdings[holding(question.about)]
         yes, no, *_ = question.answers
-        same = next((n for n, other in enumerate(question.others, start=1) if holding(other) == holding_id), None)
-        already = listed.setdefault(holding_id, set())
-        if same:
-            answer = f"samme som {same}"
-        elif true["is_counted"] and min(already, default=question.about.event_id) == question.about.event_id:
+        if about in same:
+            answer = f"samme som {same[about]}"
+        elif true["is_counted"] and about in kept.setdefault(holding(question.about), {about}):
             answer = yes
-            already.add(question.about.event_id)
         else:
             answer = no
         stubs = list(question.answers[answer])

@@ -1,6 +1,6 @@
--- Events that count though a source of the library's own that tells nearly all of their branch's year lacks them: nine of
--- ten or more, of ten or more, in the months of which it tells anything there. Each is perhaps another one by a name or
--- place that no rule could match, or was not held. A source that lists what others hold is no witness.
+-- Events that count though a source of the library's own that tells nearly all of their branch's year lacks them: it lacks
+-- a tenth at most, or two, of eight or more, in the months of which it tells anything there. Each is perhaps another one by
+-- a name or place that no rule could match, or was not held. A source that lists what others hold is no witness.
 with events as (
 
     select
@@ -59,7 +59,9 @@ usual as (
         sum(case when is_told then 1 else 0 end) as told_by_source_count
     from expected
     group by source_id, branch_id, year_start
-    having count(*) >= 10 and sum(case when is_told then 1 else 0 end) * 10 >= count(*) * 9
+    having
+        count(*) >= 8
+        and sum(case when is_told then 0 else 1 end) <= case when count(*) >= 20 then count(*) / 10.0 else 2 end
 
 ),
 
