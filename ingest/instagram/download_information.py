@@ -127,7 +127,8 @@ def _of_zip(body: bytes) -> bytes:
     members: list[dict[str, Any]] = []
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            entries = [e for e in archive.infolist() if not e.is_dir()]
+            # Not by is_dir(), which stumbles over an entry without a name.
+            entries = [e for e in archive.infolist() if not e.filename.endswith("/")]
             chosen = [e for e in entries if ADMITTED.fullmatch(e.filename)]
             if len(chosen) > MAX_MEMBERS or any(e.file_size > MAX_MEMBER_BYTES for e in chosen):
                 raise UnreadableBody(

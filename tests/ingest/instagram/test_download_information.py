@@ -59,7 +59,9 @@ def zipped(members: dict[str, Any], top: str = TOP) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(top + name, content if isinstance(content, bytes) else json.dumps(content))
+            entry = zipfile.ZipInfo(top + name, date_time=(2026, 9, 3, 4, 5, 6))  # the same bytes at any hour
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content if isinstance(content, bytes) else json.dumps(content))
     return out.getvalue()
 
 
@@ -389,6 +391,17 @@ def test_a_source_whose_adapter_nobody_knows_lands_nothing(tmp_path: Path) -> No
     outcome = sweep(home, library, misspelt, RECEIVED_AT)
     assert (outcome.receipts, [f.reason for f in outcome.failures]) == (0, ["configuration"])
     home.catalogue.close()
+
+
+def test_an_entry_without_a_name_costs_nothing_else() -> None:
+    """One damaged byte in a zip's directory makes such an entry; the lists of posts beside it are whole."""
+    named = zipped({MEDIA + "posts_1.json": WHOLE[MEDIA + "posts_1.json"]})
+    out = io.BytesIO(named)
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("", date_time=(2026, 9, 3, 4, 5, 6)), b"")
+    landed = json.loads(minimised(out.getvalue()))
+    assert landed["not_opened"] == 1
+    assert landed["members"] == json.loads(minimised(named))["members"]
 
 
 def test_a_thousand_spoiled_downloads_end_as_rows_or_rejects() -> None:
