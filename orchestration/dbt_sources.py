@@ -1,6 +1,6 @@
 """Writes `dbt_project/models/sources.yml` from the lake's contracts, so that a column is described once.
 
-Run `python -m orchestration.dbt_sources` after a change to `ingest/contracts.py` or `ingest/library_tables.py`; a
+Run `python -m orchestration.dbt_sources` after a change to `ingest/contracts.py` or `ingest/library_contracts.py`; a
 test fails while the file is behind.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ingest.contracts import TABLES, Table
-from ingest.library_tables import LIBRARY_TABLES
+from ingest.library_contracts import LIBRARY_TABLES
 
 PATH = Path(__file__).resolve().parent.parent / "dbt_project" / "models" / "sources.yml"
 HEADER = "# Generated from the lake's contracts by `python -m orchestration.dbt_sources`. Do not edit by hand.\n"

@@ -26,7 +26,7 @@ from ingest import config
 from ingest.config import Configuration, EventRule, Library, Partners, Source
 from ingest.errors import ConfigurationError
 from ingest.home import Home
-from ingest.library_tables import public_holidays
+from ingest.public_holidays import public_holidays
 from sandbox import event_habits, event_programme, event_sheets, faulty_files, trial
 from sandbox.event_habits import FEEDS, MUNICIPAL, OWN, PARTNER, House
 

@@ -26,7 +26,7 @@ from ingest import config
 from ingest.config import Configuration, Library, OpeningException, Partners, Source
 from ingest.errors import ConfigurationError
 from ingest.home import Home
-from ingest.library_tables import public_holidays
+from ingest.public_holidays import public_holidays
 from sandbox import faults, faulty_files, truth
 from sandbox.faults import KINDS as ALL
 from sandbox.faults import BranchMove

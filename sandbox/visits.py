@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ingest.config import Configuration, Line
 from ingest.errors import ConfigurationError
-from ingest.library_tables import public_holidays
+from ingest.public_holidays import public_holidays
 
 QUARTERS = 96
 Counts = npt.NDArray[np.int64]

@@ -14,7 +14,8 @@ from ingest import config, pipeline
 from ingest.contracts import TABLES, Table
 from ingest.errors import IngestError, TransientFailure
 from ingest.home import Home
-from ingest.library_tables import LIBRARY_TABLES, write_library_tables
+from ingest.library_contracts import LIBRARY_TABLES
+from ingest.library_tables import write_library_tables
 from ingest.pipeline import Outcome
 from orchestration.clock import clock, parse_moment, run_as_of
 from orchestration.installation import Installation

@@ -124,7 +124,7 @@ def test_without_observations_every_figure_is_unknown_and_none_is_zero(
 def test_holidays_that_the_package_would_silently_translate_are_refused(configuration: Configuration) -> None:
     """`nb` falls back to English without a word; the name of 17 May proves that the language took."""
     from ingest.errors import ConfigurationError
-    from ingest.library_tables import public_holidays
+    from ingest.public_holidays import public_holidays
 
     names = {str(day): name for day, name in public_holidays(configuration.library)}
     assert names["2023-05-17"] == "Grunnlovsdag"

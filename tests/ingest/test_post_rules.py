@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from ingest.config import PostDecision, PostRule, load
 from ingest.errors import ConfigurationError
 from ingest.instagram.captions import hashtags
-from ingest.library_tables import LIBRARY_TABLES, _rows
+from ingest.library_contracts import LIBRARY_TABLES
+from ingest.library_tables import _rows
 
 RULE = {
     "rule_id": "tag_moa", "kind": "branch_hashtag", "hashtags": ["moa"], "branch_ids": ["moa"], "reason": "its tag",

@@ -13,7 +13,8 @@ import pytest
 from ingest import config
 from ingest.adapters import adapter_for
 from ingest.config import Configuration
-from ingest.library_tables import public_holidays, write_library_tables
+from ingest.library_tables import write_library_tables
+from ingest.public_holidays import public_holidays
 from sandbox.world import CLOCK
 
 FIRST_FIGURES = [
