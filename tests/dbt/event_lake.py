@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 from dbt_here import run_dbt
 
-from ingest.config import Configuration
+from ingest.config import Configuration, EventDecision, Source, load
 from ingest.contracts import ATTENDANCE_REPORTS, EVENT_OBSERVATIONS, FETCHES, REJECTS, Table
 from ingest.lake import Lake, parquet_bytes, to_arrow
 from ingest.library_tables import write_library_tables
@@ -61,6 +62,20 @@ def claim(
         **more,
     }
     return {**row, "content_hash": digest(sorted(row.items()))[:32]}
+
+
+def feed(source_id: str, **more: Any) -> Source:
+    """A feed whose claims are put into the lake by hand."""
+    return Source(source_id=source_id, family="events", adapter="icalendar", description="Made by hand.", **more)
+
+
+def library_with(project: Path, *sources: str | Source, decisions: Sequence[EventDecision] = ()) -> Configuration:
+    """The project's library with these feeds of events alone, and with what was decided about their claims."""
+    base = load(project / "config")
+    others = [s for s in base.sources if s.family != "events"]
+    feeds = [feed(source) if isinstance(source, str) else source for source in sources]
+    library = base.library.model_copy(update={"event_decisions": tuple(decisions)})
+    return base.model_copy(update={"sources": (*others, *feeds), "library": library})
 
 
 @dataclass

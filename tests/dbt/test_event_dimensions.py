@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_lake import EventLake, ask, build, claim
+from event_lake import EventLake, ask, build, claim, library_with
 
-from ingest.config import Configuration, EventDecision, Source, load
+from ingest.config import Configuration, EventDecision
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+fct_event",
@@ -25,18 +25,11 @@ MOA: dict[str, Any] = {"location": "Moa bibliotek"}
 
 def described(project: Path) -> Configuration:
     """The project's library, with feeds that tests can tell as they like."""
-    base = load(project / "config")
-    sources = tuple(
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.")
-        for n in ("event_own", "event_town", "event_sheet")
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
     decision = EventDecision.model_validate(
         {"verdict": "not_countable", "claims": [{"source_id": "event_own", "series_id": "k-5"}],
          "reason": "nobody opened the door", "decided_on": date(2023, 5, 1), "decided_by": "branch manager"}
     )  # fmt: skip
-    library = base.library.model_copy(update={"event_decisions": (decision,)})
-    return base.model_copy(update={"sources": (*others, *sources), "library": library})
+    return library_with(project, "event_own", "event_town", "event_sheet", decisions=[decision])
 
 
 def for_whom(lake: EventLake) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from event_lake import ask, build_home
+from event_lake import ask, build_home, library_with
 
 from ingest import pipeline
 from ingest.catalogue import Arrival
-from ingest.config import Configuration, EventDecision, Source, load
+from ingest.config import Configuration, EventDecision, Source
 from ingest.home import Home
 from ingest.http import Limits, Session
 from ingest.lake import Lake
@@ -93,14 +93,6 @@ def server() -> Iterator[Server]:
 
 def source(source_id: str, adapter: str, **options: Any) -> Source:
     return Source(source_id=source_id, family="events", adapter=adapter, description="Real bytes.", options=options)
-
-
-def described(project: Path, sources: list[Source], *decisions: EventDecision) -> Configuration:
-    """The project's library with these feeds alone."""
-    base = load(project / "config")
-    library = base.library.model_copy(update={"event_decisions": decisions})
-    others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *sources), "library": library})
 
 
 def at(text: str) -> datetime:
@@ -343,7 +335,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, project: Path, server: S
          "claims": [{"source_id": "event_sheet", "series_id": "2024-1"},
                     {"source_id": "event_sheet_b", "series_id": "b-1"}]}
     )  # fmt: skip
-    configuration = described(project, sources(server.url), one)
+    configuration = library_with(project, *sources(server.url), decisions=[one])
     flaky_feed(home, configuration, "event_flaky", server)
     half_feed(home)
     moved_by_id(home)

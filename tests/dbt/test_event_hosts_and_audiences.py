@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_lake import EventLake, ask, build, claim
+from event_lake import EventLake, ask, build, claim, library_with
 
-from ingest.config import Configuration, EventDecision, Source, load
+from ingest.config import Configuration, EventDecision
 
 AS_OF = "2025-02-01 04:00:00"
 MODELS = ("+figures", "+events_split", "+bridge_event_audience", "+bridge_event_audience_claim", "+bridge_event_claim",
@@ -28,21 +28,14 @@ def ruling(series_id: str, *audiences: str, on: date = date(2024, 3, 1), source:
 
 
 def described(project: Path) -> Configuration:
-    base = load(project / "config")
-    names = ("event_own", "event_town")
-    sources = tuple(
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.") for n in names
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
-    decisions = (
+    decisions = [
         ruling("a-1", "adults"),
         ruling("a-2", "youth", "adults"),
         ruling("a-3", "children"),
         ruling("t-3", "youth", on=date(2024, 4, 1), source="event_town"),
         ruling("a-5", "adults", on=date(2023, 3, 1)),
-    )
-    library = base.library.model_copy(update={"event_decisions": decisions})
-    return base.model_copy(update={"sources": (*others, *sources), "library": library})
+    ]
+    return library_with(project, "event_own", "event_town", decisions=decisions)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from event_lake import EventLake, ask, build, build_home, claim
+from event_lake import EventLake, ask, build, build_home, claim, feed, library_with
 from openpyxl import load_workbook
 
-from ingest.config import Configuration, Source, load
+from ingest.config import Configuration
 from ingest.config.answers import read_answers
 from ingest.library_tables import write_library_tables
 from publishing.review import Question, questions
@@ -28,13 +28,7 @@ YEAR = (date(2024, 1, 1), date(2025, 1, 1))
 
 def described(project: Path) -> Configuration:
     """The library's own calendar, a town's, and the sheet in which staff list what was held."""
-    base = load(project / "config")
-    sources = [
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.", is_aggregator=is_town)
-        for n, is_town in (("event_own", False), ("event_town", True), ("event_sheet", False))
-    ]
-    others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *sources)})
+    return library_with(project, "event_own", feed("event_town", is_aggregator=True), "event_sheet")
 
 
 def tell(lake: EventLake) -> None:

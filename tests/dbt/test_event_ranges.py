@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_lake import EventLake, ask, build, claim
+from event_lake import EventLake, ask, build, claim, feed, library_with
 
-from ingest.config import Configuration, Source, load
+from ingest.config import Configuration, load
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+figures", "+fct_event_doubt", "+bridge_event_claim")
@@ -23,17 +23,8 @@ SOME_WEEKS = (datetime.fromisoformat("2023-04-09 22:00"), datetime.fromisoformat
 
 def described(project: Path) -> Configuration:
     """The project's library; each branch has a feed of its own, and one general feed tells no branch."""
-    base = load(project / "config")
-    feeds = tuple(
-        Source(source_id=f"event_{b.branch_id}", family="events", adapter="icalendar", description="Made by hand.",
-               branch_id=b.branch_id)
-        for b in base.library.branches
-    )  # fmt: skip
-    general = tuple(
-        Source(source_id=name, family="events", adapter="icalendar", description="Made by hand.") for name in (GENERAL,)
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *feeds, *general)})
+    branches = load(project / "config").library.branches
+    return library_with(project, *(feed(f"event_{b.branch_id}", branch_id=b.branch_id) for b in branches), GENERAL)
 
 
 @pytest.fixture(scope="module")

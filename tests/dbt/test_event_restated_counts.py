@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_lake import EventLake, ask, build, claim, utc
+from event_lake import EventLake, ask, build, claim, feed, library_with, utc
 
-from ingest.config import Configuration, Source, load
+from ingest.config import Configuration
 
 AS_OF = "2024-07-01 04:00:00"
 AT_CLOSING = "2023-01-30 22:59:00"
@@ -23,13 +23,8 @@ BEFORE, AFTER = "2023-01-20 10:00:00", "2023-03-01 10:00:00"
 
 def described(project: Path) -> Configuration:
     """The project's library; its own feed is believed more than the town's, and staff hand in a sheet."""
-    base = load(project / "config")
-    sources = tuple(
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.", priority=rank)
-        for rank, n in enumerate(("event_own", "event_town", "event_sheet"), start=1)
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *sources)})
+    names = ("event_own", "event_town", "event_sheet")
+    return library_with(project, *(feed(name, priority=rank) for rank, name in enumerate(names, start=1)))
 
 
 def report(key: str, start: str, title: str, place: str) -> dict[str, Any]:

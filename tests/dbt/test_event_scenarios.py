@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from event_lake import EventLake, ask, build, claim
+from event_lake import EventLake, ask, build, claim, library_with
 
-from ingest.config import Configuration, EventDecision, Source, load
+from ingest.config import Configuration, EventDecision
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+fct_event", "+bridge_event_claim", "+fct_event_doubt", "+fct_event_attendance", "+fct_event_version")
@@ -26,14 +26,8 @@ AUTUMN = [claim(f"autumn-{n}", f"2024-10-{n:02d} 18:00", f"Haust {n}", location=
 
 def described(project: Path, *decisions: EventDecision) -> Configuration:
     """The project's library, with feeds that tests can tell as they like."""
-    base = load(project / "config")
     names = ("event_own", "event_other", "event_third", "event_flaky", "event_broken", "event_vague", "event_sheet")
-    sources = tuple(
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.") for n in names
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
-    library = base.library.model_copy(update={"event_decisions": decisions})
-    return base.model_copy(update={"sources": (*others, *sources), "library": library})
+    return library_with(project, *names, decisions=decisions)
 
 
 def feeds_that_fail(lake: EventLake) -> None:

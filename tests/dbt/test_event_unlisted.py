@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_lake import EventLake, ask, build, claim
+from event_lake import EventLake, ask, build, claim, feed, library_with
 
-from ingest.config import Configuration, Source, load
+from ingest.config import Configuration
 
 AS_OF = "2024-07-01 04:00:00"
 MODELS = ("+figures", "+fct_event_doubt", "+fct_event", "+bridge_event_claim")
@@ -21,13 +21,8 @@ MODELS = ("+figures", "+fct_event_doubt", "+fct_event", "+bridge_event_claim")
 
 def described(project: Path) -> Configuration:
     """The project's library; its own feed is believed more than the town's, and staff hand in a sheet."""
-    base = load(project / "config")
-    sources = tuple(
-        Source(source_id=n, family="events", adapter="icalendar", description="Made by hand.", priority=rank)
-        for rank, n in enumerate(("event_own", "event_town", "event_sheet"), start=1)
-    )
-    others = tuple(s for s in base.sources if s.family != "events")
-    return base.model_copy(update={"sources": (*others, *sources)})
+    names = ("event_own", "event_town", "event_sheet")
+    return library_with(project, *(feed(name, priority=rank) for rank, name in enumerate(names, start=1)))
 
 
 def row(told: dict[str, Any]) -> dict[str, Any]:

@@ -407,49 +407,62 @@ words as (
 
 ),
 
--- The nearest word that came after the closing: about the event, about what it perhaps is, about its branch's month.
-late_words as (
+-- Whose words may have changed it: its own, those about what it perhaps is, those about its branch's month.
+reach as (
 
     select
-        unexplained.event_id,
-        unexplained.closed_year,
-        words.source_id,
-        words.told_at,
-        words.receipt_id,
-        case when words.is_report or unexplained.change_kind = 'told_by_another' then 1 else 2 end as nearness
+        event_id,
+        closed_year,
+        closed_on,
+        change_kind,
+        event_id as told_event_id,
+        2 as nearness
     from unexplained
-    inner join words on unexplained.event_id = words.event_id and words.told_on >= unexplained.closed_on
-
     union all
-
     select
         unexplained.event_id,
         unexplained.closed_year,
-        words.source_id,
-        words.told_at,
-        words.receipt_id,
+        unexplained.closed_on,
+        unexplained.change_kind,
+        rivals.other_event_id as told_event_id,
         3 as nearness
     from unexplained
     inner join {{ ref('int_events__rivals') }} as rivals on unexplained.event_id = rivals.event_id
-    inner join words
-        on rivals.other_event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
-
     union all
-
     select
         unexplained.event_id,
         unexplained.closed_year,
-        words.source_id,
-        words.told_at,
-        words.receipt_id,
+        unexplained.closed_on,
+        unexplained.change_kind,
+        events.event_id as told_event_id,
         4 as nearness
     from unexplained
     inner join events
         on
             unexplained.owner_branch_id = events.owner_branch_id
             and unexplained.month_start = cast({{ dbt.date_trunc('month', 'events.start_on') }} as date)
+
+),
+
+-- Of what came after the closing; about others only reports say anything.
+late_words as (
+
+    select
+        reach.event_id,
+        reach.closed_year,
+        words.source_id,
+        words.told_at,
+        words.receipt_id,
+        case
+            when reach.nearness = 2 and (words.is_report or reach.change_kind = 'told_by_another') then 1
+            else reach.nearness
+        end as nearness
+    from reach
     inner join words
-        on events.event_id = words.event_id and words.is_report and words.told_on >= unexplained.closed_on
+        on
+            reach.told_event_id = words.event_id
+            and words.told_on >= reach.closed_on
+            and (reach.nearness = 2 or words.is_report)
 
 ),
 
