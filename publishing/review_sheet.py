@@ -133,7 +133,7 @@ def write(
     Raises:
         NothingPublished: there is no published version to ask about.
         UnknownSelection: the period is none, or no such branch is described.
-        PublishError: a file of that name is there already: it may hold somebody's answers.
+        PublishError: a file of that name is there already, which may hold somebody's answers; or none can be written.
     """
     if branch_id is not None and branch_id not in branches:
         raise UnknownSelection(f"no branch {branch_id!r}.", next_action=f"Use one of: {', '.join(sorted(branches))}.")
@@ -143,5 +143,11 @@ def write(
     with open_snapshot(published) as snapshot:
         found = questions(snapshot.rows, zone, asked.start, asked.end, branch_id)
     if found:
-        path.write_bytes(workbook(found, branches))
+        body = workbook(found, branches)
+        try:
+            path.write_bytes(body)
+        except OSError as error:
+            raise PublishError(
+                f"{path} can't be written ({error.strerror}).", next_action="Choose a folder that can be written to."
+            ) from error
     return Counter(question.kind for question in found)

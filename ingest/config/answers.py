@@ -72,7 +72,7 @@ def keep_decisions(folder: Path, decisions: Sequence[EventDecision]) -> Taken:
 
     Raises:
         ConfigurationError: the description does not load with them: a branch or source is unknown, two answers
-            contradict each other, or `library.yaml` decides the same already.
+            contradict each other, or `library.yaml` decides the same already. Or the file can't be written.
     """
     before = {subject(d): d for d in read_decisions(folder)}
     told: dict[Any, EventDecision] = {}
@@ -82,7 +82,13 @@ def keep_decisions(folder: Path, decisions: Sequence[EventDecision]) -> Taken:
             raise ConfigurationError(f"two answers about {claims} contradict each other.", next_action=_MEND)
     after = {**before, **told}
     load(folder, event_decisions=tuple(after.values()))
-    write_atomically(folder / DECISIONS_FILE, _as_yaml(after.values()))
+    try:
+        write_atomically(folder / DECISIONS_FILE, _as_yaml(after.values()))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{folder / DECISIONS_FILE} can't be written ({error.strerror}).",
+            next_action="Mend the folder's owner or disk, and read the sheet again.",
+        ) from error
     return Taken(len(after) - len(before), len(set(told) & set(before)))
 
 

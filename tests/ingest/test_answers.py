@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import shutil
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from ingest.config import DECISIONS_FILE, EventDecision, load
+from ingest.config import DECISIONS_FILE, EventDecision, answers, load
 from ingest.config.answers import ANSWER, BRANCH, DECISIONS, REASON, Taken, keep_decisions, read_answers
 from ingest.errors import ConfigurationError
 from publishing import review_sheet
@@ -137,6 +138,18 @@ def test_what_does_not_fit_the_description_leaves_the_file_as_it_was(
     with pytest.raises(ConfigurationError, match=words):
         keep_decisions(folder, decisions)
     assert (folder / DECISIONS_FILE).read_bytes() == before
+
+
+def test_a_file_that_can_not_be_written_is_told_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The description may belong to somebody else than who reads the answers in."""
+
+    def refuse(path: Path, body: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(answers, "write_atomically", refuse)
+    with pytest.raises(ConfigurationError, match=rf"{DECISIONS_FILE} can't be written \(Permission denied\)"):
+        keep_decisions(folder, [decision()])
+    assert not (folder / DECISIONS_FILE).exists()
 
 
 def test_what_the_library_decided_by_hand_is_not_answered_twice(folder: Path) -> None:

@@ -120,6 +120,8 @@ def test_wrong_use_is_told_and_answers_are_not_written_over(in_doubt: Rooms, tmp
     with pytest.raises(PublishError, match="exists already"):
         write(in_doubt, path)
     assert path.read_bytes() == b"an afternoon"
+    with pytest.raises(PublishError, match="can't be written"):
+        write(in_doubt, tmp_path / "no such folder" / "review.xlsx")
     with pytest.raises(UnknownSelection, match="main, moa"):
         write(in_doubt, tmp_path / "new.xlsx", branch_id="mao")
     with pytest.raises(UnknownSelection, match="not a period"):
