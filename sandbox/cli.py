@@ -127,8 +127,9 @@ def run_command(home: HomeOption = None, config_folder: ConfigOption = None, see
         equal = _show(truth.compare(told, where.published / "levende.duckdb"))
         if equal:
             at = f" --home {where.root}" if home else ""
-            _say(f"look around: levende explain visits 2023 --branch moa{at}")
-            _say(f"the pages:   levende ui{at}")
+            called = sys.argv[0]  # a newcomer's shell does not find `levende` by its name alone
+            _say(f"look around: {called} explain visits 2023 --branch moa{at}")
+            _say(f"the pages:   {called} ui{at}")
         raise typer.Exit(DONE if equal else BLOCKED)
 
 

@@ -91,9 +91,9 @@ def _family(family: str) -> dg.AssetsDefinition:
         home, configuration = installation.home, installation.configuration()
         outcomes = {s.source_id: Outcome(s.source_id) for s in configuration.enabled(family)}
         for source in configuration.enabled(family):
+            context.log.info(f"{source.source_id}: looking for news")
             steps = [pipeline.sweep(home, configuration, source, clock())]
             if config.poll:
-                context.log.info(f"{source.source_id}: asking")
                 steps.append(pipeline.poll(home, configuration, source, clock()))
             for step in steps:
                 outcomes[source.source_id].receipts += step.receipts
