@@ -40,7 +40,7 @@ _HEADERS = (
 _GUIDE = (
     "Hver rad er et arrangement som kildene ikke er enige om, eller som bare noen av dem kjenner. De som veier mest i "
     "sin filials årstall, står først.",
-    "Svar: velg i listen. La cellen stå tom når ingen vet det: da blir tvilen stående, og tallet får et spenn.",
+    "Svar: velg i listen. La cellen stå tom når ingen vet det: da blir tvilen stående.",
     "Kolonnene 1, 2 og 3: andre arrangement samme dag som det kan være det samme som.",
     "Filial: fyll inn bare når arrangementet hører til en annen filial enn den som står der.",
     "Begrunnelse: kort, uten navn på personer. Uten begrunnelse står det hva som ble svart.",
